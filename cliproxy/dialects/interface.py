@@ -1,0 +1,147 @@
+"""What a dialect is: JSON to the IR and back, for requests, answers, streams and errors.
+
+One module object per dialect (``cliproxy.dialects.openai.DIALECT`` and so on) provides :class:`Dialect`. Decoders and
+encoders are pure: the clock and the ids they use are given to them. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import attrs
+
+from cliproxy.errors import ErrorDetail
+from cliproxy.ir.events import Event
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import CompletionRequest
+from cliproxy.ir.response import CompletionResponse
+from cliproxy.jsontypes import JSON, JSONObject
+
+#: Gives a fresh id with the prefix asked for: ``mint("call_") -> "call_" + 24 alphanumerics``.
+Mint = Callable[[str], str]
+
+
+class StreamEnd(enum.Enum):
+    """The Chat stream's ``[DONE]``, the one payload that is not JSON."""
+
+    DONE = "[DONE]"
+
+
+DONE = StreamEnd.DONE
+
+#: One framed payload: a JSON object, or :data:`DONE`.
+Payload = JSONObject | StreamEnd
+
+
+@attrs.define
+class EncodeRequest:
+    """What a request encoder is told besides the request.
+
+    :ivar model: the upstream's model name, suffix already removed.
+    :ivar stream: whether the upstream is to stream.
+    :ivar max_output_tokens: the model's known maximum, when the catalogue has one (Anthropic's mandatory ``max_tokens``).
+    :ivar losses: every drop is appended here.
+    """
+
+    model: str
+    mint: Mint
+    stream: bool = False
+    max_output_tokens: int | None = None
+    losses: list[Loss] = attrs.field(factory=list)
+
+
+@attrs.define
+class Asked:
+    """What the client asked, for those who write its answer.
+
+    :ivar model: the name to report when the upstream reports none.
+    :ivar request: the client's own request; None when only the answer is known.
+    :ivar body: the client's own JSON, for dialects that echo it (Responses).
+    :ivar tool_names: wire name -> the client's own spelling (see :mod:`cliproxy.dialects.toolids`).
+    :ivar now: Unix seconds, for dialects that must write a time the upstream did not give.
+    """
+
+    model: str
+    mint: Mint
+    now: int
+    request: CompletionRequest | None = None
+    body: JSONObject = attrs.field(factory=dict)
+    tool_names: Mapping[str, str] = attrs.field(factory=dict)
+    losses: list[Loss] = attrs.field(factory=list)
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a Chat client asked for the usage chunk."""
+        return self.request is not None and self.request.include_usage
+
+
+class StreamDecoder(Protocol):
+    """Payloads of one upstream stream in, events out. Events obey :mod:`cliproxy.ir.events` but for overlap of parts,
+    which the sequencer mends."""
+
+    def decode(self, payload: JSONObject) -> list[Event]:
+        """One payload. Unknown kinds give nothing; tolerance rules are streaming.md's.
+
+        The framer has put an SSE ``event:`` name in as ``type`` where the JSON has none.
+        """
+
+    def close(self, done: bool) -> list[Event]:
+        """The input ended; ``done`` when a ``[DONE]`` was seen. Gives the terminal event: finished or failed.
+
+        Usage and finish are given here, or earlier only when the dialect has its own terminal payload.
+        After a terminal event has been given, gives nothing.
+        """
+
+
+class StreamEncoder(Protocol):
+    """Well-ordered events in, payloads of the client's stream out."""
+
+    def encode(self, event: Event) -> list[Payload]:
+        """The payloads an event becomes; often none, sometimes several."""
+
+
+class Dialect(Protocol):
+    """One of the four wire formats."""
+
+    #: ``openai``, ``responses``, ``claude`` or ``gemini``.
+    name: str
+    #: What may be written to an idle SSE stream, or None where clients reject it.
+    heartbeat: bytes | None
+
+    def decode_request(self, body: JSONObject, mint: Mint) -> CompletionRequest:
+        """Read a client's body. Optional members of a wrong type count as absent.
+
+        :raises RequestFault: what cannot be read as the dialect at all, with the JSON path in ``param``.
+        """
+
+    def encode_request(self, request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+        """Write an upstream's body (before thinking, payload rules and provider work)."""
+
+    def decode_response(self, body: JSONObject, mint: Mint) -> CompletionResponse:
+        """Read an upstream's whole answer.
+
+        :raises UpstreamFailure: it is an error, or not the dialect's answer (502).
+        """
+
+    def encode_response(self, response: CompletionResponse, asked: Asked) -> JSONObject:
+        """Write a client's whole answer."""
+
+    def stream_decoder(self, mint: Mint) -> StreamDecoder:
+        """A decoder for one upstream stream."""
+
+    def stream_encoder(self, asked: Asked) -> StreamEncoder:
+        """An encoder for one client stream."""
+
+    def frame(self, payload: Payload) -> bytes:
+        """A payload as SSE bytes, in the form this dialect's clients insist on."""
+
+    def decode_error(self, status: int, body: JSON) -> ErrorDetail:
+        """Read an upstream's error (providers.md 9.1). ``body`` is parsed JSON, or text when it was not JSON."""
+
+    def encode_error(self, detail: ErrorDetail) -> JSON:
+        """An error body in this dialect (providers.md 9.2)."""
+
+    def terminal_error(self, detail: ErrorDetail) -> list[Payload]:
+        """Payloads that end a stream already begun, when no encoder is at hand (identity lane)."""

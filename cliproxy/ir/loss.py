@@ -1,0 +1,20 @@
+"""What a translation could not say. Drops are recorded, never silent."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Loss:
+    """One thing dropped.
+
+    :ivar what: the thing, in the field's words (``seed``, ``image detail``).
+    :ivar where: the JSON path in the client's body, or the part's place, when known.
+    :ivar meaning: whether the request's meaning suffers (a dropped image does, a cache hint does not);
+        ``strict-translation`` refuses these.
+    """
+
+    what: str
+    where: str = ""
+    meaning: bool = False

@@ -1,0 +1,85 @@
+"""What a provider is: pure functions from a credential and a call to an HTTP request, and from a failure to its reading."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from cliproxy.errors import ErrorDetail
+from cliproxy.jsontypes import JSONObject
+from cliproxy.pool.credential import Credential
+
+
+class Operation(enum.Enum):
+    """What the client wants done."""
+
+    GENERATE = "generate"
+    COUNT = "count"
+    COMPACT = "compact"
+    EMBED = "embed"
+
+
+@attrs.define
+class UpstreamCall:
+    """One call, in the provider's dialect, ready for the provider's own finishing touches.
+
+    :ivar model: the upstream's model name, without prefix and suffix.
+    :ivar body: the provider-dialect body after thinking and payload rules. ``finish_body`` may change it in place.
+    :ivar stream: whether the client wants a stream.
+    :ivar client_dialect: the dialect the client speaks.
+    :ivar client_headers: the client's headers, lower-case names; a provider forwards only those it names.
+    :ivar alt: a Gemini client's ``alt`` when neither empty nor ``sse``.
+    :ivar thinking_by_client: the client's own body said ``thinking`` literally, in this dialect and without a suffix.
+    """
+
+    model: str
+    body: JSONObject
+    stream: bool
+    client_dialect: str
+    operation: Operation = Operation.GENERATE
+    client_headers: Mapping[str, str] = attrs.field(factory=dict)
+    alt: str = ""
+    thinking_by_client: bool = False
+    claude_user_id: str | None = None
+
+
+@attrs.define
+class UpstreamRequest:
+    """An HTTP request to an upstream, whole. Headers are (name, value) in order; ``url`` holds no credential.
+
+    :ivar streams: whether the answer is expected as a stream, whatever the client asked.
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    streams: bool = False
+
+
+class Provider(Protocol):
+    """One vendor's contract. ``dialect`` is a dialect's name."""
+
+    kind: str
+    dialect: str
+
+    def streams(self, call_stream: bool, client_dialect: str) -> bool:
+        """Whether the upstream is asked to stream (codex always, claude across dialects)."""
+
+    def finish_body(self, call: UpstreamCall, credential: Credential) -> None:
+        """The provider's own rules on the body (providers.md 3-7), last before sending. Changes ``call.body`` in place.
+
+        :raises RequestFault: the provider cannot do the operation (501) or the body cannot be sent.
+        """
+
+    def prepare(self, call: UpstreamCall, credential: Credential, body: bytes | None = None) -> UpstreamRequest:
+        """URL, headers and bytes. ``body`` given: those bytes as they are (a spliced identity request)."""
+
+    def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
+        """(what, exact URL) for ``cliproxy check`` and ``explain``."""
+
+    def judge(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ErrorDetail:
+        """Read an error answer: the dialect's reading, with ``retry_after`` from providers.md 9.3 (``now`` is Unix time)."""

@@ -1,0 +1,38 @@
+"""What is known of a model: its limits and how it can be asked to think."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Capability:
+    """A thinking record. ``min``/``max`` are tokens (0 and 0: no budgets); ``levels`` are words, lowest first."""
+
+    min: int = 0
+    max: int = 0
+    levels: tuple[str, ...] = ()
+    zero_allowed: bool = False
+    dynamic_allowed: bool = False
+
+
+@attrs.frozen
+class ModelInfo:
+    """One catalogued model, or what the configuration says of one.
+
+    :ivar known: the catalogue (or the configuration by an alias of a catalogued name) knows how it thinks; False is
+        user-defined: nothing is validated or clamped.
+    :ivar thinking: None with ``known`` means it cannot think, and thinking fields are removed.
+    :ivar created: Unix seconds, 0 unknown.
+    """
+
+    id: str
+    known: bool = False
+    thinking: Capability | None = None
+    created: int = 0
+    owned_by: str = ""
+    display_name: str = ""
+    description: str = ""
+    version: str = ""
+    context_length: int = 0
+    max_completion_tokens: int = 0

@@ -1,0 +1,310 @@
+"""The configuration as one frozen tree: the only home of options and their defaults.
+
+An attribute is the YAML key with ``-`` as ``_``. Lists are tuples, maps are tuples of pairs or frozen classes. Times are in
+seconds, sizes as the key says. Whoever adds a key adds it to ``etc/config.example.yaml`` too.
+"""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(repr=False, eq=False)
+class Secret:
+    """A value that masks itself. Only providers, access and the Amp fallback reveal it."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The value. Never to be logged, formatted or put into an error."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<secret>" if self._value else "<no secret>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled")
+
+
+NO_SECRET = Secret("")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class Tls:
+    """The listener's TLS. ``cert`` and ``key`` are PEM files."""
+
+    enable: bool = False
+    cert: str = ""
+    key: str = ""
+
+
+@attrs.frozen
+class RemoteManagement:
+    """The management API's door. An empty secret closes it."""
+
+    allow_remote: bool = False
+    secret_key: Secret = NO_SECRET
+    disable_control_panel: bool = False
+    panel_github_repository: str = ""
+
+
+@attrs.frozen
+class QuotaExceeded:
+    """What a 429 does: ``switch_project`` tries the next credential at once, uncounted."""
+
+    switch_project: bool = True
+    switch_preview_model: bool = False
+
+
+@attrs.frozen
+class Routing:
+    """How a credential is chosen: round-robin, fill-first, weighted-round-robin, least-busy or soonest-reset."""
+
+    strategy: str = "round-robin"
+
+
+@attrs.frozen
+class Streaming:
+    """``keepalive_seconds`` 0 is off; ``bootstrap_retries`` are extra counted retries before the first content."""
+
+    keepalive_seconds: int = 15
+    bootstrap_retries: int = 1
+
+
+@attrs.frozen
+class Affinity:
+    """A conversation keeps its credential, as a preference."""
+
+    enabled: bool = True
+    ttl_seconds: int = 3600
+    max_entries: int = 10000
+
+
+@attrs.frozen
+class ModelEntry:
+    """One ``models`` item: the upstream's ``name`` and the clients' ``alias`` (the name when empty)."""
+
+    name: str
+    alias: str = ""
+    fork: bool = False
+    """For ``oauth-model-alias`` only: the original name stays listed and routable."""
+
+
+@attrs.frozen
+class ErrorRule:
+    """One ``request-scoped-errors`` rule: upstream errors with ``status`` (0: any) whose body holds one of ``match`` or
+    matches one of ``match_regexr`` get ``action``: stop, stop-and-cooldown, continue or continue-and-cooldown."""
+
+    status: int = 0
+    match: tuple[str, ...] = ()
+    match_regexr: tuple[str, ...] = ()
+    action: str = "stop"
+
+
+@attrs.frozen
+class KeyEntry:
+    """One item of ``gemini-api-key``, ``codex-api-key``, ``claude-api-key`` or ``vertex-api-key``."""
+
+    api_key: Secret = NO_SECRET
+    base_url: str = ""
+    prefix: str = ""
+    priority: int = 0
+    weight: int = 1
+    proxy_url: str = ""
+    headers: Headers = ()
+    models: tuple[ModelEntry, ...] = ()
+    excluded_models: tuple[str, ...] = ()
+    max_concurrency: int = 0
+    request_retry: int | None = None
+    disable_cooling: bool = False
+    request_scoped_errors: tuple[ErrorRule, ...] = ()
+
+
+@attrs.frozen
+class CompatKey:
+    """One of an openai-compatibility entry's ``api-key-entries``."""
+
+    api_key: Secret = NO_SECRET
+    proxy_url: str = ""
+    weight: int = 1
+
+
+@attrs.frozen
+class CompatEntry:
+    """One ``openai-compatibility`` provider. No keys means one keyless credential."""
+
+    name: str = ""
+    base_url: str = ""
+    prefix: str = ""
+    priority: int = 0
+    headers: Headers = ()
+    api_key_entries: tuple[CompatKey, ...] = ()
+    models: tuple[ModelEntry, ...] = ()
+    disabled: bool = False
+    max_concurrency: int = 0
+    request_retry: int | None = None
+    disable_cooling: bool = False
+    request_scoped_errors: tuple[ErrorRule, ...] = ()
+
+
+@attrs.frozen
+class PayloadModel:
+    """Which requests a payload rule touches: a case-sensitive glob, and optionally the upstream's dialect word."""
+
+    name: str
+    protocol: str = ""
+
+
+@attrs.frozen
+class PayloadRule:
+    """Members to set: (path, value) pairs. In the raw lists values are parsed JSON already."""
+
+    models: tuple[PayloadModel, ...]
+    params: tuple[tuple[str, Any], ...]
+
+
+@attrs.frozen
+class Payload:
+    """The payload rules, in their order of application."""
+
+    default: tuple[PayloadRule, ...] = ()
+    default_raw: tuple[PayloadRule, ...] = ()
+    override: tuple[PayloadRule, ...] = ()
+    override_raw: tuple[PayloadRule, ...] = ()
+
+
+@attrs.frozen
+class AmpMapping:
+    """``from`` (``source`` here) to ``to``; ``regex`` searches, case-insensitively."""
+
+    source: str
+    to: str
+    regex: bool = False
+
+
+@attrs.frozen
+class AmpUpstreamKey:
+    """The Amp key that goes upstream for these client keys."""
+
+    upstream_api_key: Secret
+    api_keys: tuple[Secret, ...] = ()
+
+
+@attrs.frozen
+class Amp:
+    """``ampcode``: the way to ampcode.com and the mappings before it."""
+
+    upstream_url: str = ""
+    upstream_api_key: Secret = NO_SECRET
+    upstream_api_keys: tuple[AmpUpstreamKey, ...] = ()
+    restrict_management_to_localhost: bool = False
+    model_mappings: tuple[AmpMapping, ...] = ()
+    force_model_mappings: bool = False
+    deny_fallback: bool = False
+
+
+@attrs.frozen
+class OAuthProvider:
+    """One ``oauth-providers`` entry: the operator's own OAuth client and what it serves."""
+
+    name: str
+    dialect: str
+    base_url: str
+    authorize_url: str = ""
+    device_url: str = ""
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: Secret = NO_SECRET
+    scopes: tuple[str, ...] = ()
+    headers: Headers = ()
+    refresh_lead_seconds: int = 300
+    models: tuple[ModelEntry, ...] = ()
+
+
+@attrs.frozen
+class ClientKey:
+    """One client key. ``strict_translation`` None follows the global switch."""
+
+    key: Secret
+    strict_translation: bool | None = None
+
+
+def _default_auth_dir() -> Path:
+    return Path("~/.cli-proxy-api").expanduser()
+
+
+@attrs.frozen
+class Settings:
+    """Everything. Instances are snapshots: a request keeps the one it began with."""
+
+    host: str = "127.0.0.1"
+    port: int = 8317
+    auth_dir: Path = attrs.field(factory=_default_auth_dir)
+    api_keys: tuple[ClientKey, ...] = ()
+    debug: bool = False
+    commercial_mode: bool = False
+    logging_to_file: bool = False
+    logs_max_total_size_mb: int = 0
+    usage_statistics_enabled: bool = False
+    request_log: bool = False
+    disable_cooling: bool = False
+    request_retry: int = 3
+    max_retry_interval: int = 30
+    proxy_url: str = ""
+    force_model_prefix: bool = False
+    ws_auth: bool = False
+    nonstream_keepalive_interval: int = 0
+    tls: Tls = Tls()
+    remote_management: RemoteManagement = RemoteManagement()
+    quota_exceeded: QuotaExceeded = QuotaExceeded()
+    routing: Routing = Routing()
+    streaming: Streaming = Streaming()
+    gemini_api_key: tuple[KeyEntry, ...] = ()
+    codex_api_key: tuple[KeyEntry, ...] = ()
+    claude_api_key: tuple[KeyEntry, ...] = ()
+    vertex_api_key: tuple[KeyEntry, ...] = ()
+    openai_compatibility: tuple[CompatEntry, ...] = ()
+    oauth_excluded_models: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    oauth_model_alias: tuple[tuple[str, tuple[ModelEntry, ...]], ...] = ()
+    payload: Payload = Payload()
+    ampcode: Amp = Amp()
+
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    max_body_mb: int = 64
+    header_timeout_seconds: int = 10
+    connect_timeout_seconds: int = 10
+    first_byte_timeout_seconds: int = 600
+    stream_idle_seconds: int = 300
+    drain_seconds: int = 90
+    max_retry_credentials: int = 5
+    strict_translation: bool = False
+    fallback_models: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    affinity: Affinity = Affinity()
+    oauth_providers: tuple[OAuthProvider, ...] = ()
+    state_file: Path | None = None
+    demo: bool = False
+    """The built-in demo provider: on when the daemon runs with no configuration file."""
