@@ -1,7 +1,8 @@
 """The configuration as one frozen tree: the only home of options and their defaults.
 
 An attribute is the YAML key with ``-`` as ``_``. Lists are tuples, maps are tuples of pairs or frozen classes. Times are in
-seconds, sizes as the key says. Whoever adds a key adds it to ``etc/config.example.yaml`` too.
+seconds, sizes as the key says. What a key allows beyond its type is its field's :mod:`~cliproxy.settings.rules` metadata.
+Whoever adds a key adds it to ``etc/config.example.yaml`` too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+
+from cliproxy.settings.rules import network, pattern, proxy_address, rule, web_address
 
 
 @attrs.frozen(repr=False, eq=False)
@@ -50,6 +53,24 @@ NO_SECRET = Secret("")
 
 Headers = tuple[tuple[str, str], ...]
 
+DIALECTS = ("openai", "responses", "claude", "gemini")
+
+#: ``routing.strategy``: each word with the other spellings the original takes.
+STRATEGIES = {
+    "round-robin": ("roundrobin", "rr"),
+    "fill-first": ("fillfirst", "ff"),
+    "weighted-round-robin": ("weighted",),
+    "least-busy": (),
+    "soonest-reset": (),
+}
+
+#: ``request-scoped-errors[].action``.
+ERROR_ACTIONS = ("stop", "stop-and-cooldown", "continue", "continue-and-cooldown")
+
+_NOT_NEGATIVE = rule(floor=0)
+_POSITIVE = rule(least=1)
+_WEIGHT = rule(least=0, most=1_000_000)
+
 
 @attrs.frozen
 class Tls:
@@ -65,7 +86,7 @@ class RemoteManagement:
     """The management API's door. An empty secret closes it."""
 
     allow_remote: bool = False
-    secret_key: Secret = NO_SECRET
+    secret_key: Secret = attrs.field(default=NO_SECRET, metadata=rule(exact=True))
     disable_control_panel: bool = False
     panel_github_repository: str = ""
 
@@ -82,15 +103,15 @@ class QuotaExceeded:
 class Routing:
     """How a credential is chosen: round-robin, fill-first, weighted-round-robin, least-busy or soonest-reset."""
 
-    strategy: str = "round-robin"
+    strategy: str = attrs.field(default="round-robin", metadata=rule(choices=STRATEGIES))
 
 
 @attrs.frozen
 class Streaming:
     """``keepalive_seconds`` 0 is off; ``bootstrap_retries`` are extra counted retries before the first content."""
 
-    keepalive_seconds: int = 15
-    bootstrap_retries: int = 1
+    keepalive_seconds: int = attrs.field(default=15, metadata=_NOT_NEGATIVE)
+    bootstrap_retries: int = attrs.field(default=1, metadata=_NOT_NEGATIVE)
 
 
 @attrs.frozen
@@ -98,8 +119,8 @@ class Affinity:
     """A conversation keeps its credential, as a preference."""
 
     enabled: bool = True
-    ttl_seconds: int = 3600
-    max_entries: int = 10000
+    ttl_seconds: int = attrs.field(default=3600, metadata=_POSITIVE)
+    max_entries: int = attrs.field(default=10000, metadata=_POSITIVE)
 
 
 @attrs.frozen
@@ -117,27 +138,31 @@ class ErrorRule:
     """One ``request-scoped-errors`` rule: upstream errors with ``status`` (0: any) whose body holds one of ``match`` or
     matches one of ``match_regexr`` get ``action``: stop, stop-and-cooldown, continue or continue-and-cooldown."""
 
-    status: int = 0
+    status: int = attrs.field(default=0, metadata=rule(least=0, most=599))
     match: tuple[str, ...] = ()
-    match_regexr: tuple[str, ...] = ()
-    action: str = "stop"
+    match_regexr: tuple[str, ...] = attrs.field(default=(), metadata=rule(check=pattern))
+    action: str = attrs.field(default="stop", metadata=rule(choices={action: () for action in ERROR_ACTIONS}))
 
 
 @attrs.frozen
 class KeyEntry:
-    """One item of ``gemini-api-key``, ``codex-api-key``, ``claude-api-key`` or ``vertex-api-key``."""
+    """One item of ``gemini-api-key``, ``codex-api-key``, ``claude-api-key`` or ``vertex-api-key``.
+
+    ``weight`` 0 takes it out of weighted-round-robin; ``max_concurrency`` 0 is unlimited; ``request_retry`` None follows the
+    global one.
+    """
 
     api_key: Secret = NO_SECRET
-    base_url: str = ""
+    base_url: str = attrs.field(default="", metadata=rule(check=web_address))
     prefix: str = ""
     priority: int = 0
-    weight: int = 1
-    proxy_url: str = ""
+    weight: int = attrs.field(default=1, metadata=_WEIGHT)
+    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
     headers: Headers = ()
     models: tuple[ModelEntry, ...] = ()
     excluded_models: tuple[str, ...] = ()
-    max_concurrency: int = 0
-    request_retry: int | None = None
+    max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
 
@@ -147,8 +172,8 @@ class CompatKey:
     """One of an openai-compatibility entry's ``api-key-entries``."""
 
     api_key: Secret = NO_SECRET
-    proxy_url: str = ""
-    weight: int = 1
+    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
+    weight: int = attrs.field(default=1, metadata=_WEIGHT)
 
 
 @attrs.frozen
@@ -156,15 +181,15 @@ class CompatEntry:
     """One ``openai-compatibility`` provider. No keys means one keyless credential."""
 
     name: str = ""
-    base_url: str = ""
+    base_url: str = attrs.field(default="", metadata=rule(check=web_address))
     prefix: str = ""
     priority: int = 0
     headers: Headers = ()
     api_key_entries: tuple[CompatKey, ...] = ()
     models: tuple[ModelEntry, ...] = ()
     disabled: bool = False
-    max_concurrency: int = 0
-    request_retry: int | None = None
+    max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
 
@@ -199,7 +224,7 @@ class Payload:
 class AmpMapping:
     """``from`` (``source`` here) to ``to``; ``regex`` searches, case-insensitively."""
 
-    source: str
+    source: str = attrs.field(metadata=rule(key="from"))
     to: str
     regex: bool = False
 
@@ -209,14 +234,14 @@ class AmpUpstreamKey:
     """The Amp key that goes upstream for these client keys."""
 
     upstream_api_key: Secret
-    api_keys: tuple[Secret, ...] = ()
+    api_keys: tuple[Secret, ...] = attrs.field(default=(), metadata=rule(exact=True))
 
 
 @attrs.frozen
 class Amp:
     """``ampcode``: the way to ampcode.com and the mappings before it."""
 
-    upstream_url: str = ""
+    upstream_url: str = attrs.field(default="", metadata=rule(check=web_address))
     upstream_api_key: Secret = NO_SECRET
     upstream_api_keys: tuple[AmpUpstreamKey, ...] = ()
     restrict_management_to_localhost: bool = False
@@ -229,17 +254,17 @@ class Amp:
 class OAuthProvider:
     """One ``oauth-providers`` entry: the operator's own OAuth client and what it serves."""
 
-    name: str
-    dialect: str
-    base_url: str
-    authorize_url: str = ""
-    device_url: str = ""
-    token_url: str = ""
+    name: str = attrs.field(metadata=rule(required=True))
+    dialect: str = attrs.field(metadata=rule(required=True, choices={dialect: () for dialect in DIALECTS}))
+    base_url: str = attrs.field(metadata=rule(required=True, check=web_address))
+    authorize_url: str = attrs.field(default="", metadata=rule(check=web_address))
+    device_url: str = attrs.field(default="", metadata=rule(check=web_address))
+    token_url: str = attrs.field(default="", metadata=rule(check=web_address))
     client_id: str = ""
-    client_secret: Secret = NO_SECRET
+    client_secret: Secret = attrs.field(default=NO_SECRET, metadata=rule(environment=True))
     scopes: tuple[str, ...] = ()
     headers: Headers = ()
-    refresh_lead_seconds: int = 300
+    refresh_lead_seconds: int = attrs.field(default=300, metadata=_NOT_NEGATIVE)
     models: tuple[ModelEntry, ...] = ()
 
 
@@ -247,7 +272,7 @@ class OAuthProvider:
 class ClientKey:
     """One client key. ``strict_translation`` None follows the global switch."""
 
-    key: Secret
+    key: Secret = attrs.field(metadata=rule(exact=True))
     strict_translation: bool | None = None
 
 
@@ -260,22 +285,22 @@ class Settings:
     """Everything. Instances are snapshots: a request keeps the one it began with."""
 
     host: str = "127.0.0.1"
-    port: int = 8317
+    port: int = attrs.field(default=8317, metadata=rule(least=0, most=65535))
     auth_dir: Path = attrs.field(factory=_default_auth_dir)
-    api_keys: tuple[ClientKey, ...] = ()
+    api_keys: tuple[ClientKey, ...] = attrs.field(default=(), metadata=rule(shorthand="key"))
     debug: bool = False
     commercial_mode: bool = False
     logging_to_file: bool = False
-    logs_max_total_size_mb: int = 0
+    logs_max_total_size_mb: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
     usage_statistics_enabled: bool = False
     request_log: bool = False
     disable_cooling: bool = False
-    request_retry: int = 3
-    max_retry_interval: int = 30
-    proxy_url: str = ""
+    request_retry: int = attrs.field(default=3, metadata=_NOT_NEGATIVE)
+    max_retry_interval: int = attrs.field(default=30, metadata=_NOT_NEGATIVE)
+    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
     force_model_prefix: bool = False
     ws_auth: bool = False
-    nonstream_keepalive_interval: int = 0
+    nonstream_keepalive_interval: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
     tls: Tls = Tls()
     remote_management: RemoteManagement = RemoteManagement()
     quota_exceeded: QuotaExceeded = QuotaExceeded()
@@ -293,14 +318,15 @@ class Settings:
 
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    max_body_mb: int = 64
-    header_timeout_seconds: int = 10
-    connect_timeout_seconds: int = 10
-    first_byte_timeout_seconds: int = 600
-    stream_idle_seconds: int = 300
-    drain_seconds: int = 90
-    max_retry_credentials: int = 5
+    trusted_proxies: tuple[str, ...] = attrs.field(default=(), metadata=rule(check=network))
+    max_body_mb: int = attrs.field(default=64, metadata=_POSITIVE)
+    header_timeout_seconds: int = attrs.field(default=10, metadata=_POSITIVE)
+    connect_timeout_seconds: int = attrs.field(default=10, metadata=_POSITIVE)
+    first_byte_timeout_seconds: int = attrs.field(default=600, metadata=_POSITIVE)
+    stream_idle_seconds: int = attrs.field(default=300, metadata=_POSITIVE)
+    drain_seconds: int = attrs.field(default=90, metadata=_NOT_NEGATIVE)
+    max_retry_credentials: int = attrs.field(default=5, metadata=rule(least=0))
+    """Credentials one request tries at most; 0 is all of them."""
     strict_translation: bool = False
     fallback_models: tuple[tuple[str, tuple[str, ...]], ...] = ()
     affinity: Affinity = Affinity()

@@ -1,0 +1,125 @@
+"""A configuration file to :class:`~cliproxy.settings.model.Settings`: every problem at once, each with its line.
+
+The text is parsed to a tree, old keys are folded in, the schema reads the tree, lists are tidied, and what must not start
+is refused. Nothing is ever written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from cliproxy.errors import SettingsError
+from cliproxy.settings import legacy
+from cliproxy.settings.document import parse
+from cliproxy.settings.model import Settings
+from cliproxy.settings.problems import Problem, Report, Severity
+from cliproxy.settings.refusals import is_sample_key, refusals
+from cliproxy.settings.schema import Reader
+from cliproxy.settings.tidy import tidy
+
+
+@attrs.frozen
+class Loaded:
+    """Usable settings, and what there is to say about them: warnings, and errors that cost one entry only."""
+
+    settings: Settings
+    warnings: tuple[Problem, ...] = ()
+
+
+@attrs.frozen
+class Examined:
+    """What became of a text. ``settings`` is None when it cannot be used; ``problems`` are in the text's order."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+
+
+def load(
+    path: Path, *, host: str | None = None, port: int | None = None, environ: Mapping[str, str] | None = None
+) -> Loaded:
+    """Read a file. ``host`` and ``port`` stand above the file's, as a command line gives them.
+
+    :raises SettingsError: the file cannot be read or used; it holds every error, not the first.
+    """
+    return _usable(examine(path, host=host, port=port, environ=environ))
+
+
+def loads(
+    text: str,
+    source: str = "config.yaml",
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read a text; ``source`` is its name in problems. ``environ`` defaults to no variables.
+
+    :raises SettingsError: it cannot be used.
+    """
+    return _usable(examine_text(text, source, host=host, port=port, environ=environ))
+
+
+def examine(
+    path: Path, *, host: str | None = None, port: int | None = None, environ: Mapping[str, str] | None = None
+) -> Examined:
+    """:func:`load` that reports instead of raising. The files that ``tls`` names must be there."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        return _unreadable(path, f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        return _unreadable(path, f"is not UTF-8 text (byte {error.start})")
+    examined = examine_text(text, str(path), host=host, port=port, environ=os.environ if environ is None else environ)
+    missing = _missing_files(examined.settings, str(path)) if examined.settings else ()
+    return Examined(None, (*examined.problems, *missing)) if missing else examined
+
+
+def examine_text(
+    text: str,
+    source: str,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Examined:
+    """:func:`loads` that reports instead of raising."""
+    report = Report(source)
+    tree = legacy.fold(parse(text, report), report)
+    settings: Settings = Reader(report, environ or {}).mapping(Settings, tree, "")
+    settings = tidy(settings, report)
+    if host is not None:
+        settings = attrs.evolve(settings, host=host)
+    if port is not None:
+        settings = attrs.evolve(settings, port=port)
+    refused = [path for path, _ in refusals(settings)]
+    for path, sentence in refusals(settings):
+        report.add(path, sentence)
+    for index, key in enumerate(settings.api_keys):
+        path = f"api-keys[{index}]"
+        if is_sample_key(key.key.reveal()) and path not in refused:
+            report.warn(path, "is a sample key that everyone knows")
+    return Examined(None if report.fatal else settings, report.ordered())
+
+
+def _usable(examined: Examined) -> Loaded:
+    if examined.settings is None:
+        errors = (problem for problem in examined.problems if problem.severity is not Severity.WARNING)
+        raise SettingsError(tuple(str(problem) for problem in errors))
+    return Loaded(examined.settings, examined.problems)
+
+
+def _unreadable(path: Path, sentence: str) -> Examined:
+    return Examined(None, (Problem(str(path), 0, "", sentence),))
+
+
+def _missing_files(settings: Settings, source: str) -> tuple[Problem, ...]:
+    tls = settings.tls
+    return tuple(
+        Problem(source, 0, f"tls.{key}", f"there is no file {name}")
+        for key, name in (("cert", tls.cert), ("key", tls.key))
+        if tls.enable and not Path(name).expanduser().is_file()
+    )

@@ -1,0 +1,77 @@
+"""Keys that a user's file may hold and that do nothing here: read without complaint but for one warning that says why."""
+
+from __future__ import annotations
+
+import re
+
+_POSING = "is ignored: no request poses as another vendor's product here"
+_NEWER = "is ignored: a key of later versions of the original that has no counterpart here"
+_AFFINITY = "is ignored: affinity.enabled and affinity.ttl-seconds say this here"
+
+_KEYS = {
+    "codex-instructions-enabled": _POSING,
+    "claude-api-key.cloak": _POSING,
+    "claude-api-key.fingerprint-profile": _POSING,
+    "claude-api-key.experimental-cch-signing": _POSING,
+    "claude-header-defaults": _POSING,
+    "codex-header-defaults": _POSING,
+    "disable-claude-cloak-mode": _POSING,
+    "claude-code": _POSING,
+    "experimental-cch-signing": _POSING,
+    "antigravity": _POSING,
+    "codex": _POSING,
+    "cloak": _POSING,
+    "routing.session-affinity": _AFFINITY,
+    "routing.session-affinity-ttl": _AFFINITY,
+    "save-cooldown-status": "is ignored: cool-downs are always kept, in state-file",
+    "transient-error-cooldown-seconds": "is ignored: cool-downs after transient errors follow the fault table",
+    "remote-management.disable-auto-update-panel": "is ignored: the panel is part of the package and is never downloaded",
+    "auth": "is ignored: api-keys lists the client keys, and its list wins over auth.providers",
+    **dict.fromkeys(
+        (
+            "error-logs-max-files",
+            "passthrough-headers",
+            "auth-auto-refresh-workers",
+            "redis-usage-queue-retention-seconds",
+            "pprof",
+            "disable-image-generation",
+            "gpt-image-2-base-model",
+            "video-result-auth-cache-ttl",
+            "antigravity-signature-cache-enabled",
+            "antigravity-signature-bypass-strict",
+            "plugins",
+            "home",
+            "credential-concurrency",
+            "credential-in-flight",
+            "interactions-api-key",
+            "xai-api-key",
+            "xai",
+            "oauth-request-scoped-errors",
+            "quota-exceeded.antigravity-credits",
+            "openai-compatibility.support-prompt-cache-key",
+            "payload.filter",
+            "vertex-api-key.websockets",
+            "codex-api-key.websockets",
+        ),
+        _NEWER,
+    ),
+}
+
+#: The same in every ``models`` list, and in every model selector of a payload rule.
+_MODEL_KEYS = frozenset(
+    "display-name max-context-length force-mapping is-compat thinking input-modalities output-modalities image".split()
+)
+_SELECTOR_KEYS = frozenset("from-protocol headers match not-match exist not-exist".split())
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def sentence(path: str) -> str | None:
+    """Why the key at ``path`` does nothing; None when it is simply not known."""
+    shape = _INDEX.sub("", path)
+    head, _, last = shape.rpartition(".")
+    if head.startswith("payload.") and head.endswith(".models"):
+        return _NEWER if last in _SELECTOR_KEYS else None
+    if (head.endswith(".models") or head.startswith("oauth-model-alias.")) and last in _MODEL_KEYS:
+        return _NEWER
+    return _KEYS.get(shape)
