@@ -130,7 +130,9 @@ class _Builder:
                 self._report.add(here, f"is given twice; first on line {members[key.value].line}", line=at)
             else:
                 members[key.value] = Member(at, node)
-        return Members({**members, **{key: member for key, member in merged.items() if key not in members}}, line), total
+        return Members(
+            {**members, **{key: member for key, member in merged.items() if key not in members}}, line
+        ), total
 
     def _merge_sources(self, node: Node, path: str, line: int) -> Iterator[Members]:
         for source in node.items if isinstance(node, Items) else (node,):

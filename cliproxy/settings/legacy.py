@@ -76,7 +76,9 @@ def _auth_providers(key: str, members: dict[str, Member], report: Report) -> Non
     keys = [
         item
         for provider in (_items(providers.node) if providers else ())
-        if isinstance(provider, Members) and _text(provider, "type") == "config-api-key" and "api-keys" in provider.members
+        if isinstance(provider, Members)
+        and _text(provider, "type") == "config-api-key"
+        and "api-keys" in provider.members
         for item in _items(provider.members["api-keys"].node)
     ]
     _put(members, "api-keys", Items(tuple(keys), old.line), old.line)

@@ -17,7 +17,7 @@ from cliproxy.settings import legacy
 from cliproxy.settings.document import parse
 from cliproxy.settings.model import Settings
 from cliproxy.settings.problems import Problem, Report, Severity
-from cliproxy.settings.refusals import is_sample_key, refusals
+from cliproxy.settings.refusals import refusals
 from cliproxy.settings.schema import Reader
 from cliproxy.settings.tidy import tidy
 
@@ -95,13 +95,8 @@ def examine_text(
         settings = attrs.evolve(settings, host=host)
     if port is not None:
         settings = attrs.evolve(settings, port=port)
-    refused = [path for path, _ in refusals(settings)]
     for path, sentence in refusals(settings):
         report.add(path, sentence)
-    for index, key in enumerate(settings.api_keys):
-        path = f"api-keys[{index}]"
-        if is_sample_key(key.key.reveal()) and path not in refused:
-            report.warn(path, "is a sample key that everyone knows")
     return Examined(None if report.fatal else settings, report.ordered())
 
 

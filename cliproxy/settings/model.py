@@ -141,7 +141,7 @@ class ErrorRule:
     status: int = attrs.field(default=0, metadata=rule(least=0, most=599))
     match: tuple[str, ...] = ()
     match_regexr: tuple[str, ...] = attrs.field(default=(), metadata=rule(check=pattern))
-    action: str = attrs.field(default="stop", metadata=rule(choices={action: () for action in ERROR_ACTIONS}))
+    action: str = attrs.field(default="stop", metadata=rule(choices=dict.fromkeys(ERROR_ACTIONS, ())))
 
 
 @attrs.frozen
@@ -255,7 +255,7 @@ class OAuthProvider:
     """One ``oauth-providers`` entry: the operator's own OAuth client and what it serves."""
 
     name: str = attrs.field(metadata=rule(required=True))
-    dialect: str = attrs.field(metadata=rule(required=True, choices={dialect: () for dialect in DIALECTS}))
+    dialect: str = attrs.field(metadata=rule(required=True, choices=dict.fromkeys(DIALECTS, ())))
     base_url: str = attrs.field(metadata=rule(required=True, check=web_address))
     authorize_url: str = attrs.field(default="", metadata=rule(check=web_address))
     device_url: str = attrs.field(default="", metadata=rule(check=web_address))

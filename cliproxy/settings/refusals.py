@@ -38,9 +38,13 @@ def _open_doors(settings: Settings) -> Iterator[tuple[str, str]]:
     where = settings.host or "every interface"
     if not settings.api_keys:
         yield "api-keys", f"is empty while the daemon would listen on {where}: add a key, or set host to 127.0.0.1"
-    for index, entry in enumerate(settings.api_keys):
-        if is_sample_key(entry.key.reveal()):
-            yield f"api-keys[{index}]", f"is a sample key that everyone knows, while the daemon would listen on {where}"
+    for entry in settings.api_keys:
+        key = entry.key.reveal()
+        if is_sample_key(key):
+            yield (
+                "api-keys",
+                f"holds the sample key {key}, which everyone knows, while the daemon would listen on {where}",
+            )
 
 
 def _fallback_cycles(settings: Settings) -> Iterator[tuple[str, str]]:

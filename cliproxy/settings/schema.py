@@ -98,7 +98,7 @@ class Reader:
         if attrs.has(kind) and kind is not Secret:
             return self.mapping(kind, node, path)
         if not isinstance(node, Scalar):
-            return _ABSENT if _empty(node) and kind is not bool else self._wrong(path, _WORDS[kind], node)
+            return self._wrong(path, _WORDS[kind], node)
         return self._scalar(kind, node, path, rule)
 
     def _items(self, element: Any, node: Node, path: str, rule: Rule) -> Any:

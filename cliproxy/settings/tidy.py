@@ -22,6 +22,7 @@ from cliproxy.settings.model import (
     Settings,
 )
 from cliproxy.settings.problems import Report, Severity
+from cliproxy.settings.refusals import is_sample_key
 from cliproxy.settings.rules import pattern
 
 _Entry = TypeVar("_Entry", KeyEntry, CompatEntry)
@@ -53,6 +54,9 @@ def tidy(settings: Settings, report: Report) -> Settings:
 
 def _client_keys(keys: tuple[ClientKey, ...], report: Report) -> tuple[ClientKey, ...]:
     """Empty keys open nothing. A list of nothing else would lock everybody out, so it is an error."""
+    for index, key in enumerate(keys):
+        if is_sample_key(key.key.reveal()):
+            report.warn(f"api-keys[{index}]", "is a sample key that everyone knows")
     kept = _first_of_each((key for key in keys if key.key), lambda key: key.key)
     if keys and not kept:
         report.add("api-keys", "holds only empty keys, so that every request would be refused")
@@ -70,7 +74,7 @@ def _gemini(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ..
             report.warn(path, "repeats an api-key that stands above and is left out")
         else:
             seen.add(entry.api_key)
-            kept.append(_normal(entry, path, report))
+            kept.append(_key_entry(entry, path, report))
     return tuple(kept)
 
 
@@ -85,7 +89,7 @@ def _vertex(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ..
             report.warn(path, "repeats an api-key and base-url that stand above and is left out")
         else:
             seen.add((entry.api_key, entry.base_url))
-            kept.append(_normal(entry, path, report, needs_alias=True))
+            kept.append(_key_entry(entry, path, report, needs_alias=True))
     return tuple(kept)
 
 
@@ -99,7 +103,7 @@ def _key_entries(
             continue
         if not entry.api_key:
             report.warn(path, "has no api-key, so that no credential is made of it")
-        yield _normal(entry, path, report)
+        yield _key_entry(entry, path, report)
 
 
 def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[CompatEntry, ...]:
@@ -115,14 +119,17 @@ def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[Co
     return tuple(kept)
 
 
+def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool = False) -> KeyEntry:
+    normal = _normal(entry, path, report, needs_alias=needs_alias)
+    return attrs.evolve(normal, excluded_models=_patterns(entry.excluded_models))
+
+
 def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = False) -> _Entry:
     prefix = entry.prefix.strip("/")
     if "/" in prefix:
         report.warn(f"{path}.prefix", "holds a / and is not used")
         prefix = ""
     models = tuple(_models(entry.models, f"{path}.models", report, needs_alias=needs_alias))
-    if isinstance(entry, KeyEntry):
-        return attrs.evolve(entry, prefix=prefix, models=models, excluded_models=_patterns(entry.excluded_models))
     return attrs.evolve(entry, prefix=prefix, models=models)
 
 

@@ -59,9 +59,18 @@ _KEYS = {
 
 #: The same in every ``models`` list, and in every model selector of a payload rule.
 _MODEL_KEYS = frozenset(
-    "display-name max-context-length force-mapping is-compat thinking input-modalities output-modalities image".split()
+    [
+        "display-name",
+        "max-context-length",
+        "force-mapping",
+        "is-compat",
+        "thinking",
+        "input-modalities",
+        "output-modalities",
+        "image",
+    ]
 )
-_SELECTOR_KEYS = frozenset("from-protocol headers match not-match exist not-exist".split())
+_SELECTOR_KEYS = frozenset(["from-protocol", "headers", "match", "not-match", "exist", "not-exist"])
 
 _INDEX = re.compile(r"\[\d+\]")
 
