@@ -6,8 +6,11 @@ import base64
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from cliproxy.dialects.members import filled
 from cliproxy.dialects.signatures import standard_base64
+from cliproxy.errors import RequestFault
 from cliproxy.ir.content import MediaPart
+from cliproxy.jsontypes import JSON
 
 _MIME_OF: Final = {
     "png": "image/png",
@@ -80,6 +83,26 @@ def file(data: str, filename: str | None) -> MediaPart:
             "file", mime=mime, data=standard_base64(data), filename=filename
         )
     return MediaPart("file", mime=bytes_[0], data=bytes_[1], filename=filename)
+
+
+def openai_file(stated: JSON, path: str) -> MediaPart:
+    """A file as Chat and Responses spell it: by bytes, by id, or (Responses) by address.
+
+    :raises RequestFault: it holds none of them.
+    """
+    if isinstance(stated, dict):
+        filename = filled(stated.get("filename"))
+        data = filled(stated.get("file_data"))
+        if data:
+            return file(data, filename)
+        file_id = filled(stated.get("file_id"))
+        url = None if file_id else filled(stated.get("file_url"))
+        if file_id or url:
+            mime = mime_of(url) or "application/pdf" if url else None
+            return MediaPart(
+                "file", mime=mime, url=url, file_id=file_id, filename=filename
+            )
+    raise RequestFault.bad(f"{path} holds no file_data and no file_id", param=path)
 
 
 def audio(data: str, format_: str | None) -> MediaPart:

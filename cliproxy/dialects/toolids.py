@@ -47,6 +47,16 @@ def tool_schema(tool: FunctionTool) -> JSONObject:
     return empty_schema() if tool.parameters is None else tool.parameters
 
 
+def tool_description(tool: FunctionTool) -> str | None:
+    """The tool's description; where a free-text tool has a grammar, it is told in words, since a schema cannot."""
+    grammar = tool.grammar if tool.custom and tool.grammar is not None else {}
+    definition, syntax = grammar.get("definition"), grammar.get("syntax")
+    if not isinstance(definition, str):
+        return tool.description
+    told = f"`input` must follow this {syntax or 'lark'} grammar:\n{definition}"
+    return f"{tool.description}\n\n{told}" if tool.description else told
+
+
 def wire_names(request: CompletionRequest, dialect: str) -> dict[str, str]:
     """Client name -> name on ``dialect``'s wire, for the names that change (dialects.md 8.1).
 

@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 
 from cliproxy.ir.content import CacheHint, Extras, Part
+from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import JSON, JSONObject
 
 
@@ -129,6 +130,7 @@ class CompletionRequest:
     :ivar include_usage: the Chat client's ``stream_options.include_usage``.
     :ivar user: the end user's id (Chat/Responses ``safety_identifier`` else ``user``).
     :ivar claude_user_id: Anthropic ``metadata.user_id``; a local cache key only, never sent to others.
+    :ivar dropped: what the client said and no member here holds; encoders of other dialects report it.
     """
 
     origin: str
@@ -151,4 +153,5 @@ class CompletionRequest:
     prompt_cache_key: str | None = None
     store: bool | None = None
     system_was_list: bool = True
+    dropped: list[Loss] = attrs.field(factory=list)
     extras: Extras | None = None

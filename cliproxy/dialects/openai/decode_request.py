@@ -1,0 +1,281 @@
+"""Chat Completions request -> IR (dialects.md 2-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cliproxy.dialects import media
+from cliproxy.dialects.effort import thinking_of
+from cliproxy.dialects.interface import Mint
+from cliproxy.dialects.members import (
+    array,
+    filled,
+    flag,
+    integer,
+    member,
+    number,
+    numbered,
+    text,
+)
+from cliproxy.dialects.openai.decode_tools import read_choice, read_tools
+from cliproxy.errors import RequestFault
+from cliproxy.ir.content import (
+    CacheHint,
+    Extras,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    Signature,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import (
+    CompletionRequest,
+    Message,
+    OutputFormat,
+    Sampling,
+    SystemSegment,
+)
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+
+
+def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
+    """Read a client's body.
+
+    :raises RequestFault: ``messages`` cannot be read; ``param`` names the place.
+    """
+    conversation = _Conversation(mint)
+    for path, message in numbered(array(body, "messages", "messages"), "messages"):
+        conversation.add(message, path)
+    return CompletionRequest(
+        origin="openai",
+        model=text(body.get("model")) or "",
+        messages=conversation.messages,
+        system=conversation.system,
+        tools=read_tools(body),
+        tool_choice=read_choice(body),
+        parallel=flag(body.get("parallel_tool_calls")),
+        sampling=_sampling(body),
+        format=_format(body.get("response_format")),
+        thinking=thinking_of(text(body.get("reasoning_effort")) or ""),
+        stream=body.get("stream") is True,
+        include_usage=member(body.get("stream_options"), "include_usage") is True,
+        user=filled(body.get("safety_identifier")) or filled(body.get("user")),
+        metadata=body["metadata"] if isinstance(body.get("metadata"), dict) else None,
+        verbosity=filled(body.get("verbosity")),
+        service_tier=filled(body.get("service_tier")),
+        prompt_cache_key=filled(body.get("prompt_cache_key")),
+        store=flag(body.get("store")),
+        system_was_list=conversation.system_was_list,
+        dropped=conversation.dropped,
+        extras=Extras("openai", body),
+    )
+
+
+class _Conversation:
+    """Messages read so far, and the calls in them that no result has answered yet."""
+
+    def __init__(self, mint: Mint) -> None:
+        self.mint = mint
+        self.messages: list[Message] = []
+        self.system: list[SystemSegment] = []
+        self.system_was_list = False
+        self.dropped: list[Loss] = []
+        self._open_calls: list[ToolCallPart] = []
+        self._after_tool = False
+
+    def add(self, message: JSONObject, path: str) -> None:
+        role = message.get("role")
+        after_tool, self._after_tool = self._after_tool, False
+        if role in ("system", "developer"):
+            self._add_system(message, path)
+        elif role in ("tool", "function"):
+            result = self._result(message, path)
+            if after_tool:
+                self.messages[-1].parts.append(result)
+            else:
+                self.messages.append(Message("user", [result]))
+            self._after_tool = True
+        elif role == "assistant":
+            self._add_assistant(message, path)
+        else:
+            content = message.get("content")
+            parts = list(_parts(content, f"{path}.content"))
+            self.messages.append(Message("user", parts, content_was_list=isinstance(content, list)))
+
+    def _add_system(self, message: JSONObject, path: str) -> None:
+        content = message.get("content")
+        self.system_was_list = isinstance(content, list)
+        if self.messages:
+            self.dropped.append(Loss("position of a mid-conversation system message", path))
+        whole = _cache(message)
+        segments = [
+            SystemSegment(part.text, cache=part.cache)
+            for part in _parts(content, f"{path}.content")
+            if isinstance(part, TextPart) and part.text
+        ]
+        if segments and segments[-1].cache is None:
+            segments[-1].cache = whole
+        self.system.extend(segments)
+
+    def _add_assistant(self, message: JSONObject, path: str) -> None:
+        content = message.get("content")
+        parts: list[Part] = []
+        reasoning = filled(message.get("reasoning_content")) or filled(message.get("reasoning"))
+        if reasoning:
+            parts.append(ReasoningPart(reasoning, from_dialect="openai"))
+        parts.extend(_parts(content, f"{path}.content"))
+        refusal = filled(message.get("refusal"))
+        if refusal:
+            parts.append(TextPart(refusal, refusal=True))
+        calls = message.get("tool_calls")
+        if isinstance(calls, list):
+            for where, call in numbered(calls, f"{path}.tool_calls"):
+                parts.append(self._call(call, where))
+        legacy = message.get("function_call")
+        if isinstance(legacy, dict):
+            parts.append(self._call({"function": legacy}, f"{path}.function_call"))
+        self.messages.append(Message("assistant", parts, content_was_list=isinstance(content, list)))
+
+    def _call(self, call: JSONObject, path: str) -> ToolCallPart:
+        custom = isinstance(call.get("custom"), dict)
+        spoken = call.get("custom") if custom else call.get("function")
+        name = filled(member(spoken, "name"))
+        if name is None:
+            raise RequestFault.bad(f"{path} names no function", param=f"{path}.function.name")
+        call_id = filled(call.get("id"))
+        signature = filled(member(member(call.get("extra_content"), "google"), "thought_signature"))
+        part = ToolCallPart(
+            call_id or self.mint("call_"),
+            name,
+            _argument_text(member(spoken, "input" if custom else "arguments")),
+            signature=Signature("gemini", signature) if signature else None,
+            custom=custom,
+            minted=call_id is None,
+        )
+        self._open_calls.append(part)
+        return part
+
+    def _result(self, message: JSONObject, path: str) -> ToolResultPart:
+        content = message.get("content")
+        name = filled(message.get("name"))
+        call_id = filled(message.get("tool_call_id"))
+        call = self._answered(call_id, name)
+        return ToolResultPart(
+            call_id or (call.id if call else self.mint("call_")),
+            list(_parts(content, f"{path}.content")),
+            name=name or (call.name if call else None),
+            custom=call is not None and call.custom,
+            minted=call.minted if call else call_id is None,
+            content_was_list=isinstance(content, list),
+        )
+
+    def _answered(self, call_id: str | None, name: str | None) -> ToolCallPart | None:
+        """The open call a result answers: by id, else the oldest of its name, else the oldest."""
+        found = None
+        for call in self._open_calls:
+            if call.id == call_id if call_id else call.name == name:
+                found = call
+                break
+        if found is None and call_id is None and self._open_calls:
+            found = self._open_calls[0]
+        if found is not None:
+            self._open_calls.remove(found)
+        return found
+
+
+def _parts(content: JSON, path: str) -> Iterator[Part]:
+    """The parts of a message's ``content``: a string, an array of parts, or nothing."""
+    if isinstance(content, str):
+        yield TextPart(content)
+    elif isinstance(content, list):
+        for where, part in numbered(content, path):
+            yield _part(part, where)
+    elif content is not None:
+        raise RequestFault.bad(f"{path} must be a string or an array", param=path)
+
+
+def _part(part: JSONObject, path: str) -> Part:
+    kind = part.get("type")
+    if kind == "text" or kind is None:
+        return TextPart(_needed(part.get("text"), f"{path}.text"), cache=_cache(part))
+    if kind == "refusal":
+        return TextPart(_needed(part.get("refusal"), f"{path}.refusal"), refusal=True)
+    if kind == "image_url":
+        source = part.get("image_url")
+        url = source if isinstance(source, str) else member(source, "url")
+        found = media.image(_needed(url, f"{path}.image_url.url"), filled(member(source, "detail")))
+    elif kind == "input_audio":
+        sound = part.get("input_audio")
+        data = _needed(member(sound, "data"), f"{path}.input_audio.data")
+        found = media.audio(data, filled(member(sound, "format")))
+    elif kind == "file":
+        found = media.openai_file(part.get("file"), f"{path}.file")
+    else:
+        return OpaquePart("openai", part)
+    found.cache = _cache(part)
+    return found
+
+
+def _needed(value: JSON, path: str) -> str:
+    if not isinstance(value, str):
+        raise RequestFault.bad(f"{path} must be a string", param=path)
+    return value
+
+
+def _cache(holder: JSONObject) -> CacheHint | None:
+    """``cache_control`` as some Chat clients send it along for Anthropic's sake."""
+    control = holder.get("cache_control")
+    return CacheHint(filled(control.get("ttl"))) if isinstance(control, dict) else None
+
+
+def _argument_text(value: JSON) -> str:
+    """Arguments are text; a client that sends the object itself is understood."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else dumps_text(value)
+
+
+def _sampling(body: JSONObject) -> Sampling:
+    stop = body.get("stop")
+    limit = integer(body.get("max_completion_tokens"))
+    return Sampling(
+        max_tokens=integer(body.get("max_tokens")) if limit is None else limit,
+        temperature=number(body.get("temperature")),
+        top_p=number(body.get("top_p")),
+        top_k=integer(body.get("top_k")),
+        stop=[stop] if isinstance(stop, str) else _strings(stop),
+        stop_was_list=isinstance(stop, list),
+        seed=integer(body.get("seed")),
+        presence_penalty=number(body.get("presence_penalty")),
+        frequency_penalty=number(body.get("frequency_penalty")),
+        n=integer(body.get("n")),
+        logprobs=flag(body.get("logprobs")),
+        top_logprobs=integer(body.get("top_logprobs")),
+        logit_bias=body["logit_bias"] if isinstance(body.get("logit_bias"), dict) else None,
+    )
+
+
+def _strings(value: JSON) -> list[str] | None:
+    if not isinstance(value, list):
+        return None
+    return [item for item in value if isinstance(item, str)] or None
+
+
+def _format(value: JSON) -> OutputFormat | None:
+    kind = member(value, "type")
+    if kind == "json_object":
+        return OutputFormat("json_object")
+    stated = member(value, "json_schema")
+    if kind != "json_schema" or not isinstance(stated, dict):
+        return None
+    schema = stated.get("schema")
+    return OutputFormat(
+        "json_schema",
+        name=filled(stated.get("name")),
+        schema=schema if isinstance(schema, dict) else None,
+        strict=flag(stated.get("strict")),
+        description=filled(stated.get("description")),
+    )
