@@ -1,7 +1,7 @@
 """Server-sent events: bytes to blocks and back (WHATWG HTML, section 9.2, with the tolerance real upstreams need).
 
-The framer works on blocks, not lines: a block runs to its blank line and is looked into only once it is whole. So a cut inside
-a character, inside ``\\r\\n`` or inside ``data:`` changes nothing, and every byte is scanned once.
+The framer works on blocks, not lines: a block runs to its blank line and is looked into only once it is whole. So a cut
+inside a character, inside ``\\r\\n`` or inside ``data:`` changes nothing, and every byte is scanned once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 
 import attrs
 
-#: Longest block accepted, in bytes: room for a large image in one payload, and an end to what a broken upstream can make us hold.
+#: Longest block accepted, in bytes: room for a large image in one payload, and an end to what a broken upstream can
+#: make us hold.
 MAX_BLOCK = 50 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
@@ -114,7 +115,8 @@ def _block_end(data: bytes | bytearray, scan_from: int, has_cr: bool) -> int:
 
 
 def _fields(block: bytes) -> tuple[bytes | None, str]:
-    """The joined ``data`` and the ``event`` name of a block. ``id``, ``retry``, comments and unknown fields are passed over."""
+    """The joined ``data`` and the ``event`` name of a block. ``id``, ``retry``, comments and unknown fields are passed
+    over."""
     data: list[bytes] = []
     event = b""
     for line in block.splitlines():

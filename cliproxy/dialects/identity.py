@@ -1,0 +1,138 @@
+"""What is changed when client and upstream speak the same dialect (dialects.md 22): next to nothing.
+
+Requests are edited in place or, where only the model's name differs, spliced as bytes. Of answers, the two things that
+must not pass are named here: Chat usage nobody asked for, and the wrapper some gateways put around Gemini's objects.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
+
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*(' + _STRING + rb")", re.DOTALL)
+#: The key with at least one letter escaped: legal JSON, and a second ``model`` that counting bytes would miss.
+_ESCAPED_MODEL = re.compile(rb'"(?!model")(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"')
+
+
+def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) -> None:
+    """Turn a client's body into the upstream's, in place: ``model``, ``stream`` and, in Chat, the wish for usage.
+
+    Gemini says both in its URL, so its body loses them; :func:`cliproxy.dialects.gemini.request` mends its roles.
+    """
+    if dialect == "gemini":
+        body.pop("model", None)
+        body.pop("stream", None)
+        return
+    body["model"] = model
+    if stream or "stream" in body:
+        body["stream"] = stream
+    if dialect != "openai":
+        return
+    options = body.get("stream_options")
+    if stream:
+        body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    else:
+        body.pop("stream_options", None)
+
+
+def splice_model(data: bytes, old: str, new: str) -> bytes | None:
+    """``data`` (known to be a JSON object) with its top-level ``model`` turned from ``old`` to ``new``, every other
+    byte kept.
+
+    None where that cannot be done on bytes alone: the key stands more than once, anywhere, or not at the top, or its
+    value is not ``old``.
+    """
+    if data.count(b'"model"') != 1 or (b"\\u00" in data and _ESCAPED_MODEL.search(data)):
+        return None
+    at = data.index(b'"model"')
+    member = _MODEL.match(data, at)
+    if member is None or loads(member.group(1)) != old or _depth_at(data, at) != 1:
+        return None
+    return data if old == new else data[: member.start(1)] + dumps(new) + data[member.end(1) :]
+
+
+def _depth_at(data: bytes, at: int) -> int | None:
+    """How many brackets are open before the string that begins at ``at``; None when none begins there."""
+    depth = 0
+    for token in _TOKEN.finditer(data):
+        start = token.start()
+        if start >= at:
+            return depth if start == at else None
+        first = data[start]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+    return None
+
+
+def unwrapped(dialect: str, payload: JSONObject) -> JSONObject:
+    """``payload`` without the ``{"response": {...}}`` that some gateways put around Gemini's objects."""
+    if dialect == "gemini" and "candidates" not in payload:
+        inner = payload.get("response")
+        if isinstance(inner, dict):
+            return inner
+    return payload
+
+
+def without_usage(payload: JSONObject) -> JSONObject | None:
+    """A Chat chunk for a client who did not ask for usage: itself, itself without the counts, or None when it is
+    nothing else."""
+    if not payload.get("usage"):
+        return payload
+    if not payload.get("choices"):
+        return None
+    return {name: value for name, value in payload.items() if name != "usage"}
+
+
+def is_mid_answer(dialect: str, payload: JSONObject) -> bool:
+    """Whether a payload is one more piece of content and nothing else, so that a listener who has seen the answer begin
+    may skip it. Whatever can carry an error, usage, a finish or the start of a part is not."""
+    if dialect == "claude":
+        return payload.get("type") == "content_block_delta"
+    if dialect == "responses":
+        kind = payload.get("type")
+        return isinstance(kind, str) and kind.endswith(".delta")
+    if dialect == "openai":
+        return _is_text_chunk(payload)
+    return False
+
+
+def _is_text_chunk(payload: JSONObject) -> bool:
+    choices = payload.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or payload.get("usage") or "error" in payload:
+        return False
+    choice = choices[0]
+    if not isinstance(choice, dict) or choice.get("finish_reason"):
+        return False
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and bool(delta.get("content")) and not delta.get("tool_calls")
+
+
+@attrs.define
+class ResponseObject:
+    """The ``response`` object that a Responses stream ends with, for a client that did not ask for a stream."""
+
+    _items: dict[int, JSON] = attrs.field(factory=dict, init=False)
+    _final: JSONObject | None = attrs.field(default=None, init=False)
+
+    def see(self, payload: JSONObject) -> None:
+        """Note one payload of the stream."""
+        kind = payload.get("type")
+        if kind == "response.output_item.done":
+            index = payload.get("output_index")
+            self._items[index if isinstance(index, int) else len(self._items)] = payload.get("item")
+        elif kind in ("response.completed", "response.incomplete", "response.done"):
+            response = payload.get("response")
+            self._final = response if isinstance(response, dict) else None
+
+    def body(self) -> JSONObject | None:
+        """The object; an empty ``output`` is filled with the items that were streamed, in their order."""
+        if self._final is not None and not self._final.get("output"):
+            return {**self._final, "output": [self._items[index] for index in sorted(self._items)]}
+        return self._final

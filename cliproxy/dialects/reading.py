@@ -1,0 +1,204 @@
+"""The upstream's side of a transcoder: bytes in, well-ordered events out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from cliproxy.dialects.interface import DONE, Dialect, Mint, Payload, StreamDecoder
+from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
+from cliproxy.ir.grammar import CUT, Sequencer, unfold
+from cliproxy.ir.response import CompletionResponse
+from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
+from cliproxy.wire.blocks import BlockReader
+from cliproxy.wire.sse import MAX_BLOCK, Block
+
+MALFORMED = ErrorDetail(502, "upstream sent a malformed event")
+TOO_LONG = ErrorDetail(502, "upstream stream line too long")
+NOT_JSON = ErrorDetail(502, "upstream answered 200 with a body that is not JSON")
+BODY_TOO_LONG = ErrorDetail(502, "upstream answer too long")
+
+#: What a decoder may trip over when a payload is JSON, but not shaped like its dialect.
+_MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+class Reader(Protocol):
+    """Bytes of one answer in, events out."""
+
+    def receive(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes."""
+
+    def close(self) -> list[Event]:
+        """The input ended. The last event is a terminal one, unless one was given before."""
+
+
+def block_payloads(block: Block) -> list[Payload]:
+    """The payloads a block carries: one as a rule, several for an array or for data lines that lack their blank lines.
+
+    JSON that is no object is passed over; an SSE ``event:`` name becomes the ``type`` of a payload that has none.
+
+    :raises InvalidJSON: the data is neither JSON nor ``[DONE]``.
+    """
+    data = block.data
+    if data is None:
+        return []
+    try:
+        value = loads(data)
+    except InvalidJSON:
+        return _odd_payloads(data)
+    if isinstance(value, dict):
+        if block.event and "type" not in value:
+            value["type"] = block.event
+        return [value]
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
+
+
+def _odd_payloads(data: bytes) -> list[Payload]:
+    text = data.strip()
+    if not text:
+        return []
+    if text == b"[DONE]":
+        return [DONE]
+    lines = text.splitlines()
+    if len(lines) == 1:
+        raise InvalidJSON("neither JSON nor [DONE]")
+    return [payload for line in lines for payload in block_payloads(Block(line, line))]
+
+
+def decode_safely(decoder: StreamDecoder, payload: JSONObject) -> list[Event]:
+    """``decoder.decode(payload)``, where a payload the decoder cannot walk through is the upstream's failure, not
+    ours."""
+    try:
+        return decoder.decode(payload)
+    except UpstreamFailure as failure:
+        return [StreamFailed(failure.detail)]
+    except _MISSHAPEN:
+        return [StreamFailed(MALFORMED)]
+
+
+def close_decoder(decoder: StreamDecoder, done: bool) -> list[Event]:
+    """``decoder.close(done)``, ending in failure where the decoder had nothing to end with."""
+    events = decoder.close(done)
+    if events and isinstance(events[-1], ResponseFinished | StreamFailed):
+        return events
+    return [*events, StreamFailed(CUT)]
+
+
+def ends_with_done(source: Dialect) -> bool:
+    """Whether ``[DONE]`` ends this dialect's stream; the others ignore it (streaming.md 1)."""
+    return source.name == "openai"
+
+
+def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
+    """A whole answer's bytes, read.
+
+    :raises UpstreamFailure: not JSON, not the dialect, or an error.
+    """
+    try:
+        body = loads(data)
+    except InvalidJSON:
+        raise UpstreamFailure(NOT_JSON) from None
+    if not isinstance(body, dict):
+        raise UpstreamFailure(NOT_JSON)
+    try:
+        return source.decode_response(body, mint)
+    except _MISSHAPEN:
+        raise UpstreamFailure(ErrorDetail(502, "upstream answered 200 with a body that is not its dialect")) from None
+
+
+@attrs.define
+class StreamReader:
+    """Reads a stream. ``tap`` is shown every payload before it is decoded.
+
+    A payload that is not JSON fails the stream: it may have held content, and an answer with a hole in it is not whole.
+    """
+
+    source: Dialect
+    mint: Mint
+    tap: Callable[[JSONObject], None] | None = None
+    limit: int = MAX_BLOCK
+    _blocks: BlockReader = attrs.field(init=False)
+    _decoder: StreamDecoder = attrs.field(init=False)
+    _sequencer: Sequencer = attrs.field(factory=Sequencer, init=False)
+    _done: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._blocks = BlockReader(self.limit)
+        self._decoder = self.source.stream_decoder(self.mint)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes, in order."""
+        events: list[Event] = []
+        feed = self._sequencer.feed
+        for block in self._blocks.feed(data):
+            for event in self._decode(block):
+                events += feed(event)
+        if self._blocks.too_long:
+            events += feed(StreamFailed(TOO_LONG))
+        return events
+
+    def close(self) -> list[Event]:
+        """The input ended: the last block, if whole, and the end."""
+        events: list[Event] = []
+        raw: list[Event] = []
+        for block in self._blocks.close():
+            try:
+                block_payloads(block)
+            except InvalidJSON:
+                continue  # cut in the middle: whether the stream was whole without it, the decoder knows
+            raw += self._decode(block)
+        raw += close_decoder(self._decoder, self._done)
+        for event in raw:
+            events += self._sequencer.feed(event)
+        return events
+
+    def _decode(self, block: Block) -> list[Event]:
+        events: list[Event] = []
+        try:
+            payloads = block_payloads(block)
+        except InvalidJSON:
+            return [StreamFailed(MALFORMED)]
+        for payload in payloads:
+            if not isinstance(payload, dict):
+                if ends_with_done(self.source):
+                    self._done = True
+                    events += close_decoder(self._decoder, True)
+                continue
+            if self.tap is not None:
+                self.tap(payload)
+            events += decode_safely(self._decoder, payload)
+        return events
+
+
+@attrs.define
+class BodyReader:
+    """Reads a whole body and gives it as a stream's events when it is there."""
+
+    source: Dialect
+    mint: Mint
+    limit: int = MAX_BLOCK
+    _body: bytearray = attrs.field(factory=bytearray, init=False)
+    _failed: bool = attrs.field(default=False, init=False)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Nothing, until the whole is there; a failure when it grows past the limit."""
+        if self._failed:
+            return []
+        self._body += data
+        if len(self._body) <= self.limit:
+            return []
+        self._failed = True
+        self._body.clear()
+        return [StreamFailed(BODY_TOO_LONG)]
+
+    def close(self) -> list[Event]:
+        """The whole answer's events."""
+        if self._failed:
+            return []
+        try:
+            return unfold(decode_body(self.source, bytes(self._body), self.mint))
+        except UpstreamFailure as failure:
+            return [StreamFailed(failure.detail)]

@@ -1,0 +1,188 @@
+"""An upstream's answer in, the client's answer out: bytes to bytes, in any of the sixteen pairs, streamed or whole.
+
+A transcoder is to the relay what ``h11.Connection`` is to an HTTP server: it is given bytes and gives bytes, and says
+what it has learnt. It never waits, and chopping its input anywhere changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from cliproxy.dialects.identity import ResponseObject
+from cliproxy.dialects.interface import Asked, Dialect
+from cliproxy.dialects.reading import BODY_TOO_LONG, BodyReader, Reader, StreamReader, decode_body
+from cliproxy.dialects.unchanged import Edit, Facts, UnchangedBody, UnchangedStream
+from cliproxy.dialects.writing import ArrayWriter, BodyWriter, StreamWriter, Writer
+from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.events import Event, Finish, StreamFailed
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import dumps
+from cliproxy.wire.sse import MAX_BLOCK
+
+
+class Transcoder(Protocol):
+    """One answer on its way to the client.
+
+    While ``started`` is False the caller holds the returned bytes back, so that a failure before content can still be
+    answered from another credential. After ``ended`` is True nothing more comes but, for a body, from :meth:`close`.
+    """
+
+    @property
+    def started(self) -> bool:
+        """The first content (text, reasoning, call, media, refusal) has come."""
+
+    @property
+    def ended(self) -> bool:
+        """The terminal event has come, good or bad: the upstream need not be heard any more."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """The counts, as far as they are known."""
+
+    @property
+    def finish(self) -> Finish | None:
+        """How the answer ended, when it ended well."""
+
+    @property
+    def failed(self) -> ErrorDetail | None:
+        """Why the answer is not whole."""
+
+    @property
+    def model(self) -> str | None:
+        """The model the upstream reports."""
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What the client's dialect could not say."""
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Upstream bytes in; what the client is to be sent. After a failure inside the stream that ends in the
+        dialect's error."""
+
+    def close(self) -> list[bytes]:
+        """The upstream ended. An answer that is not complete sets ``failed`` and ends in the dialect's error; a body
+        comes here."""
+
+    def fail(self, detail: ErrorDetail) -> list[bytes]:
+        """The upstream died or fell silent. The dialect's error, when anything was given out before; nothing
+        otherwise."""
+
+
+@attrs.define
+class Translation(Facts):
+    """A reader and a writer, back to back."""
+
+    reader: Reader = attrs.field(kw_only=True)
+    writer: Writer = attrs.field(kw_only=True)
+    _emitted: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """What ``data`` becomes."""
+        return [] if self.ended else self._write(self.reader.receive(data))
+
+    def close(self) -> list[bytes]:
+        """The end of the stream, or the body."""
+        if self._closed:
+            return []
+        self._closed = True
+        frames = [] if self.ended else self._write(self.reader.close())
+        return frames + self.writer.close()
+
+    def fail(self, detail: ErrorDetail) -> list[bytes]:
+        """The dialect's error, after what was already sent."""
+        if self.ended:
+            return []
+        if self._emitted:
+            return self._write([StreamFailed(detail)])
+        self.note_failure(detail)
+        return []
+
+    def _write(self, events: list[Event]) -> list[bytes]:
+        frames: list[bytes] = []
+        for event in events:
+            self.note(event)
+            frames += self.writer.write(event)
+        self._emitted = self._emitted or bool(frames)
+        return frames
+
+
+@attrs.define
+class BodyTranslation(Facts):
+    """A whole answer from one dialect into another, without the detour over events: further candidates survive."""
+
+    source: Dialect = attrs.field(kw_only=True)
+    target: Dialect = attrs.field(kw_only=True)
+    limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
+    _body: bytearray = attrs.field(factory=bytearray, init=False)
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Nothing, until the whole is there."""
+        if not self.ended:
+            self._body += data
+            if len(self._body) > self.limit:
+                self.note_failure(BODY_TOO_LONG)
+                self._body.clear()
+        return []
+
+    def close(self) -> list[bytes]:
+        """The body."""
+        if self.ended:
+            return []
+        try:
+            response = decode_body(self.source, bytes(self._body), self.asked.mint)
+        except UpstreamFailure as failure:
+            self.note_failure(failure.detail)
+            return []
+        self.note_response(response)
+        return [dumps(self.target.encode_response(response, self.asked))]
+
+    def fail(self, detail: ErrorDetail) -> list[bytes]:
+        """The upstream died: there is no body."""
+        if not self.ended:
+            self.note_failure(detail)
+        return []
+
+
+def translate(
+    source: Dialect,
+    target: Dialect,
+    asked: Asked,
+    *,
+    from_stream: bool,
+    to_stream: bool,
+    as_array: bool = False,
+) -> Transcoder:
+    """A transcoder from what the upstream sends to what the client asked for.
+
+    :param from_stream: the upstream answers with a stream (whatever was asked of it), not with one JSON body.
+    :param to_stream: the client asked for a stream.
+    :param as_array: the stream is to be a JSON array (a Gemini client's ``alt=json``), not server-sent events.
+    """
+    if source.name == target.name and from_stream == to_stream and not as_array:
+        return relay_unchanged(target, asked, stream=to_stream)
+    if not from_stream and not to_stream:
+        return BodyTranslation(asked, source=source, target=target)
+    if to_stream:
+        writer: Writer = (ArrayWriter if as_array else StreamWriter)(target, asked)
+        reader: Reader = (StreamReader if from_stream else BodyReader)(source, asked.mint)
+        return Translation(asked, reader=reader, writer=writer)
+    if source.name == target.name == "responses":
+        whole = ResponseObject()
+        return Translation(
+            asked, reader=StreamReader(source, asked.mint, tap=whole.see), writer=BodyWriter(target, asked, whole.body)
+        )
+    return Translation(asked, reader=StreamReader(source, asked.mint), writer=BodyWriter(target, asked))
+
+
+def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit | None = None) -> Transcoder:
+    """The identity lane: the upstream's own bytes, in whole blocks, while a decoder listens.
+
+    :param edit: rewrites a payload (of a body: the whole object); None from it leaves the bytes alone.
+    """
+    if stream:
+        return UnchangedStream(asked, dialect=dialect, edit=edit)
+    return UnchangedBody(asked, dialect=dialect, edit=edit)

@@ -1,0 +1,289 @@
+"""The identity lane's transcoders: bytes pass as they came while a decoder listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from cliproxy.dialects.identity import is_mid_answer, unwrapped, without_usage
+from cliproxy.dialects.interface import Asked, Dialect, Payload, StreamDecoder, StreamEncoder
+from cliproxy.dialects.reading import (
+    BODY_TOO_LONG,
+    MALFORMED,
+    TOO_LONG,
+    block_payloads,
+    close_decoder,
+    decode_body,
+    decode_safely,
+    ends_with_done,
+)
+from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.events import (
+    Event,
+    Finish,
+    PartDelta,
+    PartStarted,
+    ResponseFinished,
+    ResponseStarted,
+    StreamFailed,
+    UsageReported,
+)
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.response import CompletionResponse
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
+from cliproxy.wire.blocks import BlockReader
+from cliproxy.wire.sse import MAX_BLOCK, Block
+
+#: Rewrites a payload of an answer (a model's name, say); None leaves it as it is.
+Edit = Callable[[JSONObject], JSONObject | None]
+
+
+@attrs.define
+class Facts:
+    """What is known of an answer so far: the read-only side of every transcoder.
+
+    :ivar started: the first content (text, reasoning, call, media, refusal) has come.
+    :ivar ended: the terminal event has come, good or bad.
+    :ivar failed: why the answer is not whole.
+    :ivar model: the model the upstream reports.
+    """
+
+    asked: Asked
+    started: bool = attrs.field(default=False, init=False)
+    ended: bool = attrs.field(default=False, init=False)
+    usage: Usage | None = attrs.field(default=None, init=False)
+    finish: Finish | None = attrs.field(default=None, init=False)
+    failed: ErrorDetail | None = attrs.field(default=None, init=False)
+    model: str | None = attrs.field(default=None, init=False)
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What the answer's encoder could not say."""
+        return self.asked.losses
+
+    def note(self, event: Event) -> None:
+        """Take in one event. After the terminal one nothing counts."""
+        if self.ended or isinstance(event, PartDelta):
+            return
+        if isinstance(event, PartStarted):
+            self.started = True
+        elif isinstance(event, ResponseStarted):
+            self.model = self.model or event.model
+            self.usage = self.usage or event.usage
+        elif isinstance(event, UsageReported):
+            self.usage = event.usage
+        elif isinstance(event, ResponseFinished):
+            self.finish = event.finish
+            self.ended = True
+        elif isinstance(event, StreamFailed):
+            self.note_failure(event.detail)
+
+    def note_failure(self, detail: ErrorDetail) -> None:
+        """The answer failed."""
+        self.failed = detail
+        self.ended = True
+
+    def note_response(self, response: CompletionResponse) -> None:
+        """Take in a whole answer."""
+        self.started = self.ended = True
+        self.model, self.usage, self.finish = response.model, response.usage, response.finish
+
+
+@attrs.define
+class UnchangedStream(Facts):
+    """A stream passed on block by block, byte for byte, only ever in whole blocks.
+
+    Every payload is parsed, so that a broken one is found; once content has begun, those that are only more of it are
+    not decoded. What differs from the upstream's bytes: Chat usage nobody asked for is withheld, Gemini's wrapper and
+    whatever in its blocks is not a plain data line is removed, ``edit`` rewrites payloads, and a failure ends the
+    stream in the dialect's own error.
+    """
+
+    dialect: Dialect = attrs.field(kw_only=True)
+    edit: Edit | None = attrs.field(kw_only=True, default=None)
+    limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
+    _blocks: BlockReader = attrs.field(init=False)
+    _decoder: StreamDecoder = attrs.field(init=False)
+    _opening: ResponseStarted | None = attrs.field(default=None, init=False)
+    _sequence: int = attrs.field(default=-1, init=False)
+    _emitted: bool = attrs.field(default=False, init=False)
+    _done: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._blocks = BlockReader(self.limit)
+        self._decoder = self.dialect.stream_decoder(self.asked.mint)
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """The blocks that ``data`` completes, and the dialect's error when one of them breaks the stream."""
+        frames: list[bytes] = []
+        for block in self._blocks.feed(data):
+            if self.ended:
+                return frames
+            frames += self._pass(block)
+        if self._blocks.too_long and not self.ended:
+            frames += self._break(TOO_LONG)
+        self._emitted = self._emitted or bool(frames)
+        return frames
+
+    def close(self) -> list[bytes]:
+        """The upstream ended: the last block, when whole, then the dialect's error unless the stream was complete."""
+        frames: list[bytes] = []
+        for block in self._blocks.close():
+            if self.ended:
+                return []
+            try:
+                block_payloads(block)
+            except InvalidJSON:
+                continue  # cut in the middle: whether the stream was whole without it, the decoder knows
+            frames += self._pass(block)
+            if frames and not self._blocks.is_array and not frames[-1].endswith(b"\n\n"):
+                frames.append(b"\n\n")
+        if not self.ended:
+            for event in close_decoder(self._decoder, self._done):
+                self.note(event)
+            if self.failed is not None:
+                frames += self._error_frames(self.failed)
+        return frames
+
+    def fail(self, detail: ErrorDetail) -> list[bytes]:
+        """The upstream died: the dialect's error, when the client has seen anything of this stream."""
+        if self.ended:
+            return []
+        self.note_failure(detail)
+        return self._error_frames(detail) if self._emitted else []
+
+    def _pass(self, block: Block) -> list[bytes]:
+        """One block, on its way: what the client gets of it."""
+        try:
+            payloads = block_payloads(block)
+        except InvalidJSON:
+            return self._break(MALFORMED)
+        if not payloads:
+            return [block.raw] if self._may_pass(block) else []
+        rewritten: list[Payload] = []
+        changed = not self._may_pass(block)
+        for payload in payloads:
+            if not isinstance(payload, dict):
+                self._listen_to_done()
+                rewritten.append(payload)
+                continue
+            self._listen(payload)
+            if self.failed is MALFORMED:
+                return self._error_frames(MALFORMED)
+            kept = self._rewrite(payload)
+            changed = changed or kept is not payload
+            if kept is not None:
+                rewritten.append(kept)
+        if not changed:
+            return [block.raw]
+        if self._blocks.is_array:
+            return [_array_element(block, payload) for payload in rewritten if isinstance(payload, dict)]
+        return [self.dialect.frame(payload) for payload in rewritten]
+
+    def _may_pass(self, block: Block) -> bool:
+        """Whether the block's bytes suit the client. Google's clients take every line but a plain data line for
+        JSON."""
+        if self.dialect.heartbeat is not None or self._blocks.is_array:
+            return True
+        return block.data is not None and block.raw.startswith(b"data: ") and not block.event
+
+    def _listen(self, payload: JSONObject) -> None:
+        number = payload.get("sequence_number")
+        if isinstance(number, int):
+            self._sequence = number
+        if self.started and is_mid_answer(self.dialect.name, payload):
+            return
+        for event in decode_safely(self._decoder, payload):
+            if isinstance(event, ResponseStarted):
+                self._opening = self._opening or event
+            self.note(event)
+
+    def _listen_to_done(self) -> None:
+        if not ends_with_done(self.dialect):
+            return
+        self._done = True
+        for event in close_decoder(self._decoder, True):
+            self.note(event)
+
+    def _rewrite(self, payload: JSONObject) -> JSONObject | None:
+        """The payload as the client is to have it; the very same object when nothing changes, None to withhold it."""
+        if self.dialect.name == "openai" and not self.asked.include_usage:
+            kept = without_usage(payload)
+            if kept is None:
+                return None
+        else:
+            kept = unwrapped(self.dialect.name, payload)
+        edited = self.edit(kept) if self.edit is not None else None
+        return kept if edited is None else edited
+
+    def _break(self, detail: ErrorDetail) -> list[bytes]:
+        self.note_failure(detail)
+        return self._error_frames(detail)
+
+    def _error_frames(self, detail: ErrorDetail) -> list[bytes]:
+        """The dialect's terminal error, continuing what the client has seen: an encoder brought up to date writes
+        it."""
+        encoder: StreamEncoder = self.dialect.stream_encoder(self.asked)
+        if self._opening is not None:
+            encoder.encode(self._opening)
+        payloads = encoder.encode(StreamFailed(detail))
+        for payload in payloads:
+            if isinstance(payload, dict) and "sequence_number" in payload:
+                self._sequence += 1
+                payload["sequence_number"] = self._sequence
+        if self._blocks.is_array:
+            separator = b",\n" if self._emitted else b"["
+            return [
+                separator + b",\n".join(dumps(payload) for payload in payloads if isinstance(payload, dict)) + b"\n]"
+            ]
+        return [self.dialect.frame(payload) for payload in payloads]
+
+
+def _array_element(block: Block, payload: JSONObject) -> bytes:
+    """A rewritten element with the separator its block came with."""
+    assert block.data is not None
+    return block.raw.removesuffix(block.data) + dumps(payload)
+
+
+@attrs.define
+class UnchangedBody(Facts):
+    """A whole body passed on as it came, once it was found to be the dialect's answer."""
+
+    dialect: Dialect = attrs.field(kw_only=True)
+    edit: Edit | None = attrs.field(kw_only=True, default=None)
+    limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
+    _body: bytearray = attrs.field(factory=bytearray, init=False)
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Nothing, until the whole is there."""
+        if not self.ended:
+            self._body += data
+            if len(self._body) > self.limit:
+                self.note_failure(BODY_TOO_LONG)
+                self._body.clear()
+        return []
+
+    def close(self) -> list[bytes]:
+        """The body."""
+        if self.ended:
+            return []
+        data = bytes(self._body)
+        try:
+            self.note_response(decode_body(self.dialect, data, self.asked.mint))
+        except UpstreamFailure as failure:
+            self.note_failure(failure.detail)
+            return []
+        body: JSONObject = loads(data) if self.edit is not None or self.dialect.name == "gemini" else {}
+        kept = unwrapped(self.dialect.name, body)
+        edited = self.edit(kept) if self.edit is not None else None
+        if edited is None and kept is body:
+            return [data]
+        return [dumps(kept if edited is None else edited)]
+
+    def fail(self, detail: ErrorDetail) -> list[bytes]:
+        """The upstream died: there is no body."""
+        if not self.ended:
+            self.note_failure(detail)
+        return []
