@@ -1,0 +1,247 @@
+"""Chat Completions answers, both ways, and the tables the streams share with them (dialects.md 16-19)."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from cliproxy.dialects import faults, media
+from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.members import filled, integer, member, objects
+from cliproxy.dialects.toolids import call_arguments, custom_input
+from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.content import Extras, MediaPart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
+from cliproxy.ir.events import Finish
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import FunctionTool
+from cliproxy.ir.response import CompletionResponse
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+
+Unified = Literal["stop", "tool_calls", "length", "content_filter"]
+
+_UNIFIED: Final[dict[str, Unified]] = {
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "length": "length",
+    "content_filter": "content_filter",
+}
+
+
+def read_finish(word: JSON, *, called: bool, refused: bool) -> Finish:
+    """``finish_reason`` as a neutral finish: a stop after calls is for their sake, one after a refusal a filter's."""
+    raw = filled(word)
+    unified = _UNIFIED.get(raw or "", "stop")
+    if unified == "stop" and (called or refused):
+        unified = "tool_calls" if called else "content_filter"
+    return Finish(unified, raw=raw)
+
+
+def read_usage(stated: JSON) -> Usage | None:
+    """``usage``: input includes what came from the cache, output includes reasoning."""
+    if not isinstance(stated, dict):
+        return None
+    prompt, completion = integer(stated.get("prompt_tokens")), integer(stated.get("completion_tokens"))
+    return Usage(
+        input=integer(stated.get("input_tokens")) if prompt is None else prompt,
+        output=integer(stated.get("output_tokens")) if completion is None else completion,
+        cached=integer(member(stated.get("prompt_tokens_details"), "cached_tokens")),
+        reasoning=integer(member(stated.get("completion_tokens_details"), "reasoning_tokens")),
+    )
+
+
+def write_usage(usage: Usage | None) -> JSONObject:
+    """``usage`` with both detail objects; what nobody counted is 0."""
+    usage = usage or Usage()
+    prompt, completion = usage.input or 0, usage.output or 0
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cached or 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+    }
+
+
+def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
+    """Read an upstream's whole answer.
+
+    :raises UpstreamFailure: it is an error, or has no choices (502).
+    """
+    if isinstance(body.get("error"), dict):
+        raise UpstreamFailure(faults.read_event(body))
+    choices = objects(body.get("choices"))
+    if not choices:
+        raise UpstreamFailure(ErrorDetail(502, "upstream answer is not a chat completion"))
+    read = [_choice(choice, mint) for choice in choices]
+    return CompletionResponse(
+        parts=read[0][0],
+        finish=read[0][1],
+        id=filled(body.get("id")),
+        model=filled(body.get("model")),
+        created=integer(body.get("created")),
+        usage=read_usage(body.get("usage")),
+        alternatives=read[1:],
+        extras=Extras("openai", body),
+    )
+
+
+def _choice(choice: JSONObject, mint: Mint) -> tuple[list[Part], Finish]:
+    message = choice.get("message")
+    parts = _message_parts(message, mint) if isinstance(message, dict) else []
+    called = any(isinstance(part, ToolCallPart) for part in parts)
+    refused = any(isinstance(part, TextPart) and part.refusal for part in parts)
+    return parts, read_finish(choice.get("finish_reason"), called=called, refused=refused)
+
+
+def _message_parts(message: JSONObject, mint: Mint) -> list[Part]:
+    parts: list[Part] = []
+    reasoning = filled(message.get("reasoning_content")) or filled(message.get("reasoning"))
+    if reasoning:
+        parts.append(ReasoningPart(reasoning, from_dialect="openai"))
+    content = message.get("content")
+    texts = [content] if isinstance(content, str) else [part.get("text") for part in objects(content)]
+    parts.extend(TextPart(text) for text in texts if isinstance(text, str) and text)
+    refusal = filled(message.get("refusal"))
+    if refusal:
+        parts.append(TextPart(refusal, refusal=True))
+    parts.extend(read_image(item) for item in objects(message.get("images")) if _image_url(item))
+    legacy = message.get("function_call")
+    calls = [*objects(message.get("tool_calls")), *([{"function": legacy}] if isinstance(legacy, dict) else [])]
+    parts.extend(call for item in calls if (call := _read_call(item, mint)) is not None)
+    return parts
+
+
+def _read_call(item: JSONObject, mint: Mint) -> ToolCallPart | None:
+    """A call; a free-text one is read as the function it was declared to be (see :func:`write_call`)."""
+    custom = item.get("custom")
+    spoken = custom if isinstance(custom, dict) else item.get("function")
+    name = filled(member(spoken, "name"))
+    if name is None:
+        return None
+    if isinstance(custom, dict):
+        arguments = dumps_text({"input": custom.get("input") or ""})
+    else:
+        stated = member(spoken, "arguments")
+        arguments = stated if isinstance(stated, str) else dumps_text(stated or {})
+    call_id = filled(item.get("id"))
+    return ToolCallPart(
+        call_id or mint("call_"), name, arguments or "{}", signature=read_signature(item), minted=call_id is None
+    )
+
+
+def read_signature(call: JSONObject) -> Signature | None:
+    """Gemini's signature, as its Chat endpoint hides it in a call."""
+    value = filled(member(member(call.get("extra_content"), "google"), "thought_signature"))
+    return Signature("gemini", value) if value else None
+
+
+def _image_url(item: JSONObject) -> str | None:
+    return filled(member(item.get("image_url"), "url"))
+
+
+def read_image(item: JSONObject) -> MediaPart:
+    """A generated image of ``images``, the extension that OpenRouter and others answer with."""
+    return media.image(_image_url(item) or "")
+
+
+def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+    """Write a client's whole answer. One that was read from Chat is given back as it was."""
+    if response.extras is not None and response.extras.origin == "openai":
+        return response.extras.members
+    choices = [(response.parts, response.finish), *response.alternatives]
+    note_finish(asked.losses, response.finish)
+    return {
+        "id": response.id or asked.mint("chatcmpl-"),
+        "object": "chat.completion",
+        "created": asked.now if response.created is None else response.created,
+        "model": response.model or asked.model,
+        "choices": [
+            {
+                "index": index,
+                "message": _write_message(parts, asked),
+                "finish_reason": finish.unified,
+                "logprobs": None,
+            }
+            for index, (parts, finish) in enumerate(choices)
+        ],
+        "usage": write_usage(response.usage),
+    }
+
+
+def _write_message(parts: list[Part], asked: Asked) -> JSONObject:
+    texts: list[str] = []
+    refusals: list[str] = []
+    thoughts: list[str] = []
+    images: list[JSONObject] = []
+    calls: list[JSONObject] = []
+    free_text = custom_tools(asked)
+    for part in parts:
+        if isinstance(part, TextPart):
+            (refusals if part.refusal else texts).append(part.text)
+        elif isinstance(part, ReasoningPart):
+            note_reasoning(asked.losses, part.redacted, part.signature)
+            if part.text.strip():
+                thoughts.append(part.text)
+        elif isinstance(part, ToolCallPart):
+            calls.append(write_call(part, asked, free_text))
+        elif isinstance(part, MediaPart) and part.kind == "image":
+            images.append(write_image(part, len(images)))
+    message: JSONObject = {"role": "assistant", "content": "".join(texts) or None}
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    if thoughts:
+        message["reasoning_content"] = "\n\n".join(thoughts)
+    if images:
+        message["images"] = images
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def note_reasoning(losses: list[Loss], redacted: str | None, signature: Signature | None) -> None:
+    """Chat shows the text of reasoning and nothing else of it."""
+    if redacted is not None:
+        losses.append(Loss("redacted_thinking"))
+    elif signature is not None:
+        losses.append(Loss("reasoning signature"))
+
+
+def note_finish(losses: list[Loss], finish: Finish) -> None:
+    """Chat says that a stop sequence matched, not which."""
+    if finish.stop_sequence is not None:
+        losses.append(Loss("matched stop sequence"))
+
+
+def custom_tools(asked: Asked) -> frozenset[str]:
+    """The client's names of its free-text tools."""
+    if asked.request is None:
+        return frozenset()
+    return frozenset(tool.name for tool in asked.request.tools if isinstance(tool, FunctionTool) and tool.custom)
+
+
+def write_call(call: ToolCallPart, asked: Asked, free_text: frozenset[str]) -> JSONObject:
+    """A call in the client's spelling; one of a free-text tool is unwrapped from ``{"input": text}`` again."""
+    name = asked.tool_names.get(call.name, call.name)
+    if name in free_text:
+        text = call.arguments if call.custom else custom_input(call.arguments)
+        custom = {"name": name, "input": call.arguments if text is None else text}
+        return {"id": call.id, "type": "custom", "custom": custom}
+    out: JSONObject = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": name, "arguments": call_arguments(call)},
+    }
+    if call.signature is not None:
+        out["extra_content"] = write_signature(call.signature)
+    return out
+
+
+def write_signature(signature: Signature) -> JSONObject:
+    """``extra_content`` of a call that Gemini signed."""
+    return {"google": {"thought_signature": signature.value}}
+
+
+def write_image(part: MediaPart, index: int) -> JSONObject:
+    """A generated image of ``images``."""
+    url = part.url if part.data is None else media.data_url(part)
+    return {"type": "image_url", "index": index, "image_url": {"url": url}}
