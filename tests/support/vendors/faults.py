@@ -1,0 +1,152 @@
+"""How an answer breaks: every scene here answers a good request badly, or not at all.
+
+| scene | the vendor |
+| --- | --- |
+| ``e400`` .. ``e529`` | answers this status with an error body of its own shape (429 with a hint of 7 s) |
+| ``html502`` | answers as a broken gateway does: 502 with a page of HTML |
+| ``gzip500`` | answers 500 with a compressed error body |
+| ``firsterror`` | answers 200 and the first thing in the stream is an error |
+| ``miderror`` | reports an error after some words |
+| ``cut`` | closes the connection after some words, in the middle of the answer |
+| ``reset`` | the same, with a TCP reset |
+| ``malformed`` | sends half a JSON object as an event, and goes on |
+| ``nofinish`` | ends the stream properly, but without saying that it has finished |
+| ``empty`` | answers 200 with nothing |
+| ``drip`` | sends the good answer in pieces of three bytes |
+| ``pause`` | says some words, then waits for the gate ``pause`` |
+| ``late`` | sends nothing, not even a head, until the gate ``late`` opens; then answers well |
+| ``silent`` | sends the head of an answer, then nothing |
+| ``deaf`` | sends nothing at all |
+| ``endless`` | never stops talking |
+
+Not streamed, the scenes that break a stream break the body in the nearest way: cut short, or half a JSON text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Protocol
+
+from tests.support.vendors.script import Heard, Script
+from tests.support.vendors.wire import Exchange
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></body></html>"
+RETRY_AFTER = 7
+
+
+class Spelling(Protocol):
+    """What breaking an answer needs to know of a vendor."""
+
+    def stream_headers(self, heard: Heard) -> dict[str, str]:
+        """The head of a streamed answer."""
+
+    def frames(self, script: Script, heard: Heard) -> list[bytes]:
+        """A streamed answer, framed."""
+
+    def body(self, script: Script, heard: Heard) -> bytes:
+        """A whole answer."""
+
+    def error(self, status: int, message: str) -> tuple[dict[str, str], bytes]:
+        """Headers and body of an error."""
+
+    def error_frame(self, message: str) -> bytes:
+        """An overload reported within a stream."""
+
+    def broken_frame(self) -> bytes:
+        """An event whose JSON stops half-way."""
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def answer(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    """Answer a good request according to its scene."""
+    scene = heard.scene
+    if status := re.fullmatch(r"e([45]\d\d)", scene):
+        headers, body = vendor.error(int(status[1]), f"The fake vendor was told to answer {status[1]}.")
+        exchange.respond(int(status[1]), headers, body)
+    elif scene == "html502":
+        exchange.respond(502, {"Content-Type": "text/html"}, HTML)
+    elif scene == "gzip500":
+        headers, body = vendor.error(500, "This body came compressed.")
+        exchange.respond(500, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body))
+    elif scene == "deaf":
+        exchange.wait_until_left()
+    elif heard.stream:
+        _stream(exchange, vendor, script, heard)
+    else:
+        _whole(exchange, vendor, script, heard)
+
+
+def _stream(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    scene = heard.scene
+    frames = vendor.frames(script, heard)
+    if scene == "late":
+        exchange.wait_for_gate("late")
+    exchange.begin(200, vendor.stream_headers(heard))
+    # Past the opening frames and some words of every dialect, before the end of the shortest answer.
+    middle = len(frames) // 2
+    if scene == "silent":
+        exchange.wait_until_left()
+    elif scene == "empty":
+        pass
+    elif scene == "firsterror":
+        exchange.send(vendor.error_frame("Overloaded at once."))
+    elif scene == "drip":
+        data = b"".join(frames)
+        for start in range(0, len(data), 3):
+            exchange.send(data[start : start + 3])
+    elif scene == "endless":
+        for frame in frames[:middle]:
+            exchange.send(frame)
+        while not exchange.gone(0.02):
+            exchange.send(frames[middle])
+    else:
+        for frame in frames[:middle]:
+            exchange.send(frame)
+        _break(exchange, vendor, scene)
+        if scene in ("cut", "reset"):
+            return
+        if scene in ("miderror", "nofinish"):
+            return exchange.end()
+        for frame in frames[middle:]:
+            exchange.send(frame)
+    exchange.end()
+
+
+def _break(exchange: Exchange, vendor: Spelling, scene: str) -> None:
+    if scene == "miderror":
+        exchange.send(vendor.error_frame("Overloaded on the way."))
+    elif scene in ("cut", "reset"):
+        exchange.cut(reset=scene == "reset")
+    elif scene == "malformed":
+        exchange.send(vendor.broken_frame())
+    elif scene == "pause":
+        exchange.wait_for_gate("pause")
+
+
+def _whole(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    body = vendor.body(script, heard)
+    match heard.scene:
+        case "late" | "pause":
+            exchange.wait_for_gate(heard.scene)
+            exchange.respond(200, JSON, body)
+        case "silent" | "endless":
+            exchange.begin(200, JSON)
+            exchange.wait_until_left()
+        case "empty":
+            exchange.respond(200, JSON, b"")
+        case "malformed":
+            exchange.respond(200, JSON, body[: len(body) // 2])
+        case "cut" | "reset" | "nofinish" | "miderror" | "firsterror" as scene:
+            exchange.begin(200, JSON)
+            exchange.send(body[: len(body) // 2])
+            exchange.cut(reset=scene == "reset")
+        case "drip":
+            exchange.begin(200, JSON)
+            for start in range(0, len(body), 3):
+                exchange.send(body[start : start + 3])
+            exchange.end()
+        case _:
+            exchange.respond(200, JSON, body)
