@@ -24,6 +24,7 @@ class ModelInfo:
         user-defined: nothing is validated or clamped.
     :ivar thinking: None with ``known`` means it cannot think, and thinking fields are removed.
     :ivar created: Unix seconds, 0 unknown.
+    :ivar methods: Gemini's ``supportedGenerationMethods``; empty when nothing is known of them.
     """
 
     id: str
@@ -36,3 +37,4 @@ class ModelInfo:
     version: str = ""
     context_length: int = 0
     max_completion_tokens: int = 0
+    methods: tuple[str, ...] = ()

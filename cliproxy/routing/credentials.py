@@ -1,0 +1,259 @@
+"""Credentials from settings and, in demo mode, from the environment: stable ids, readable labels, what each serves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from cliproxy.pool.credential import Credential, Served
+from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.known_models import CATALOGUE
+from cliproxy.routing.thinking import parse_suffix
+from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
+
+_GEMINI_URL = "https://generativelanguage.googleapis.com"
+_CLAUDE_URL = "https://api.anthropic.com"
+_OPENAI_URL = "https://api.openai.com/v1"
+_OPENROUTER_URL = "https://openrouter.ai/api/v1"
+
+# Codex-tuned models answer on /responses only, and from gpt-5.4 on tools with reasoning do too; the rest is better asked in
+# Chat, where nothing has to be removed from the request.
+_OPENAI_CHAT = (
+    *("gpt-5", "gpt-5.1", "gpt-5.2", "gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini"),
+    *("text-embedding-3-small", "text-embedding-3-large"),
+)
+_OPENROUTER = (
+    *(
+        "openrouter/auto",
+        "anthropic/claude-sonnet-4.5",
+        "anthropic/claude-opus-4.5",
+        "openai/gpt-5.2",
+        "openai/gpt-5-mini",
+    ),
+    *("google/gemini-2.5-pro", "google/gemini-3-flash-preview", "deepseek/deepseek-v3.2", "qwen/qwen3-coder"),
+)
+
+
+def credentials_from(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[Credential, ...]:
+    """Every credential the settings describe, in the order gemini, claude, codex, openai-compatibility, vertex.
+
+    With ``settings.demo`` the demo credential comes first and the keys found in ``environment`` follow it.
+    Entries that cannot work (no key, no base URL where the vendor has no default) give none.
+    """
+    found: list[Credential] = []
+    if settings.demo:
+        found += _demo_credentials(environment or {})
+    found += _keyed(settings, settings.gemini_api_key, "gemini", _GEMINI_URL)
+    found += _keyed(settings, settings.claude_api_key, "claude", _CLAUDE_URL)
+    found += _keyed(settings, settings.codex_api_key, "codex", "")
+    for entry in settings.openai_compatibility:
+        found += _compat(settings, entry)
+    found += _keyed(settings, settings.vertex_api_key, "vertex", "", egress_in_id=True)
+    return _distinct(found)
+
+
+def environment_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the variables demo mode takes keys from, of those that are set: what may be announced."""
+    return tuple(name for name in _FROM_ENVIRONMENT if environment.get(name, "").strip())
+
+
+def credential_id(kind: str, *parts: str) -> str:
+    """``kind:h12``, the original's id: stable across restarts, and the key cannot be read from it (credentials.md 4)."""
+    digest = hashlib.sha256(kind.encode())
+    for part in parts:
+        digest.update(b"\0" + part.strip().encode())
+    return f"{kind}:{digest.hexdigest()[:12]}"
+
+
+def auth_index(credential: Credential) -> str:
+    """The original's ``auth_index``: 16 hex characters that name a credential to management clients (credentials.md 1)."""
+    key = credential.key.reveal()
+    return hashlib.sha256((f"api_key:{key}" if key else f"id:{credential.id}").encode()).hexdigest()[:16]
+
+
+def _keyed(
+    settings: Settings, entries: Iterable[KeyEntry], provider: str, default_url: str, egress_in_id: bool = False
+) -> list[Credential]:
+    """The credentials of one of the four vendors' key lists."""
+    made = []
+    for entry in entries:
+        key = Secret(entry.api_key.reveal().strip())
+        base_url = _trimmed(entry.base_url) or default_url
+        if not key or not base_url:
+            continue
+        parts = [key.reveal(), entry.base_url, *([entry.proxy_url] if egress_in_id else [])]
+        made.append(
+            Credential(
+                id=credential_id(f"{provider}:apikey", *parts),
+                label=f"{provider}-apikey",
+                provider=provider,
+                channel=provider,
+                key=key,
+                base_url=base_url,
+                serves=_served(entry.models, entry.excluded_models, CATALOGUE[provider]),
+                prefix=entry.prefix,
+                priority=entry.priority,
+                weight=entry.weight,
+                proxy_url=entry.proxy_url or settings.proxy_url,
+                headers=entry.headers,
+                max_concurrency=entry.max_concurrency,
+                request_retry=entry.request_retry,
+                disable_cooling=entry.disable_cooling,
+                error_rules=entry.request_scoped_errors,
+            )
+        )
+    return made
+
+
+def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
+    """One credential a key; a keyless one when the entry has none."""
+    base_url = _trimmed(entry.base_url)
+    if entry.disabled or not base_url:
+        return []
+    channel = entry.name.strip().lower() or "openai-compatibility"
+    kind = f"openai-compatibility:{channel}"
+    return [
+        Credential(
+            id=credential_id(kind, *_compat_parts(entry, key)),
+            label=_readable(entry.name.strip()) or "openai-compatibility",
+            provider="openai-compatibility",
+            channel=channel,
+            key=Secret(key.api_key.reveal().strip()),
+            base_url=base_url,
+            serves=_compat_served(entry.models),
+            prefix=entry.prefix,
+            priority=entry.priority,
+            weight=key.weight,
+            proxy_url=key.proxy_url or settings.proxy_url,
+            headers=entry.headers,
+            max_concurrency=entry.max_concurrency,
+            request_retry=entry.request_retry,
+            disable_cooling=entry.disable_cooling,
+            error_rules=entry.request_scoped_errors,
+        )
+        for key in entry.api_key_entries or (CompatKey(),)
+    ]
+
+
+def _compat_parts(entry: CompatEntry, key: CompatKey) -> tuple[str, ...]:
+    if not entry.api_key_entries:
+        return (entry.base_url,)
+    return (key.api_key.reveal(), entry.base_url, key.proxy_url)
+
+
+def _trimmed(url: str) -> str:
+    return url.strip().rstrip("/")
+
+
+def _readable(name: str) -> str:
+    """A name fit for a response header."""
+    return "".join(char if " " <= char <= "~" else "?" for char in name)
+
+
+def _served(
+    entries: Sequence[ModelEntry], excluded: Sequence[str], catalogue: Sequence[ModelInfo]
+) -> tuple[Served, ...]:
+    """The entry's own models, or else the vendor's; without the excluded ones. Of equal ids the first stands."""
+    if entries:
+        offered = [Served(entry.alias or entry.name, entry.name, user_defined=True) for entry in entries if entry.name]
+    else:
+        offered = [Served(info.id, info.id) for info in catalogue]
+    kept: dict[str, Served] = {}
+    for served in offered:
+        names = (served.alias.lower(), parse_suffix(served.name)[0].lower())
+        if not any(excludes(pattern, name) for pattern in excluded for name in names):
+            kept.setdefault(served.alias.lower(), served)
+    return tuple(kept.values())
+
+
+def _compat_served(entries: Sequence[ModelEntry]) -> tuple[Served, ...]:
+    """An alias may repeat: its upstream models are then a pool, tried in order."""
+    return tuple(dict.fromkeys(Served(e.alias or e.name, e.name, user_defined=True) for e in entries if e.name))
+
+
+def excludes(pattern: str, name: str) -> bool:
+    """Whether an ``excluded-models`` pattern covers a lower-cased name: exact, or with ``*`` for any run (config.md 4.2)."""
+    first, *rest = pattern.strip().lower().split("*")
+    if not rest:
+        return name == first
+    *middle, last = rest
+    if not name.startswith(first):
+        return False
+    at = len(first)
+    for piece in middle:
+        found = name.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return len(name) - at >= len(last) and name.endswith(last)
+
+
+def _distinct(credentials: Iterable[Credential]) -> tuple[Credential, ...]:
+    """Tell repeated ids (``-1``, ``-2``) and repeated labels (``#2``, ``#3``) apart; the first of each keeps its name, so
+    a key added at the end renames nothing."""
+    ids: set[str] = set()
+    labels: set[str] = set()
+    return tuple(
+        attrs.evolve(
+            credential,
+            id=_unused(credential.id, ids, "-", 1),
+            label=_unused(credential.label, labels, "#", 2),
+        )
+        for credential in credentials
+    )
+
+
+def _unused(name: str, taken: set[str], mark: str, number: int) -> str:
+    fresh = name
+    while fresh.lower() in taken:
+        fresh = f"{name}{mark}{number}"
+        number += 1
+    taken.add(fresh.lower())
+    return fresh
+
+
+def _demo_credentials(environment: Mapping[str, str]) -> list[Credential]:
+    demo = Credential(
+        id="demo:builtin",
+        label="demo",
+        provider="demo",
+        channel="demo",
+        key=NO_SECRET,
+        base_url="demo:",
+        serves=_served((), (), CATALOGUE["demo"]),
+    )
+    made = [demo]
+    for name in environment_keys(environment):
+        key = Secret(environment[name].strip())
+        for provider, base_url, models in _FROM_ENVIRONMENT[name]:
+            channel = name.removesuffix("_API_KEY").lower() if provider == "openai-compatibility" else provider
+            made.append(
+                Credential(
+                    id=credential_id(f"env:{provider}", key.reveal(), base_url),
+                    label=f"env-{name}",
+                    provider=provider,
+                    channel=channel,
+                    key=key,
+                    base_url=base_url,
+                    serves=tuple(Served(model, model) for model in models),
+                )
+            )
+    return made
+
+
+def _ids(provider: str) -> tuple[str, ...]:
+    return tuple(info.id for info in CATALOGUE[provider])
+
+
+# Variable -> (provider, base URL, models), one a credential.
+_FROM_ENVIRONMENT: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
+    "OPENAI_API_KEY": (
+        ("openai-compatibility", _OPENAI_URL, _OPENAI_CHAT),
+        ("codex", _OPENAI_URL, tuple(id for id in _ids("codex") if id not in _OPENAI_CHAT)),
+    ),
+    "ANTHROPIC_API_KEY": (("claude", _CLAUDE_URL, _ids("claude")),),
+    "GEMINI_API_KEY": (("gemini", _GEMINI_URL, _ids("gemini")),),
+    "OPENROUTER_API_KEY": (("openai-compatibility", _OPENROUTER_URL, _OPENROUTER),),
+}

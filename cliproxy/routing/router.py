@@ -1,0 +1,66 @@
+"""From a requested name to a route: suffix, literal names, ``auto``, fallbacks (models.md 5, thinking.md 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from cliproxy.errors import RequestFault
+from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.thinking import parse_effort, parse_suffix
+from cliproxy.settings.model import Settings
+
+_LONGEST_QUOTE = 200
+
+
+def _always(candidate: Candidate) -> bool:
+    return True
+
+
+class Router:
+    """Pure: one snapshot's catalogue and settings; it knows nothing of health."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog = catalog
+        self._fallbacks = {name.strip().lower(): names for name, names in settings.fallback_models}
+
+    def resolve(self, name: str, usable: Callable[[Candidate], bool] = _always) -> Route:
+        """Where ``name`` leads.
+
+        :param usable: whether a candidate may be chosen for ``auto`` now; asked for nothing else.
+        :raises RequestFault: 400, nobody serves the name.
+        """
+        base, suffix, candidates = self._find(name, usable)
+        if not candidates:
+            quoted = name if len(name) <= _LONGEST_QUOTE else name[:_LONGEST_QUOTE] + "..."
+            raise RequestFault.bad(f"unknown provider for model {quoted}", param="model")
+        if suffix is not None:
+            candidates = tuple(
+                candidate if candidate.suffix is not None else attrs.evolve(candidate, suffix=suffix)
+                for candidate in candidates
+            )
+        return Route(name, base, suffix, candidates, self._fallbacks_of(name, base, suffix))
+
+    def _find(self, name: str, usable: Callable[[Candidate], bool]) -> tuple[str, str | None, tuple[Candidate, ...]]:
+        """(base, suffix, candidates), by the readings of a name in their order; no candidates when none fits."""
+        base, suffix = parse_suffix(name)
+        if base == "auto":
+            base = self._catalog.newest(usable) or base
+        readings: list[tuple[str, str | None]] = [(base, suffix)]
+        if suffix is not None:
+            readings.append((name, None))
+        elif effort := parse_effort(name):
+            readings.append(effort)
+        for model, value in readings:
+            if candidates := self._catalog.candidates(model):
+                return model, value, candidates
+        return base, suffix, ()
+
+    def _fallbacks_of(self, name: str, base: str, suffix: str | None) -> tuple[str, ...]:
+        """The ``fallback-models`` of the full name, else of the base. The client's suffix goes along to names without one."""
+        names = self._fallbacks.get(name.lower()) or self._fallbacks.get(base.lower(), ())
+        if suffix is None:
+            return names
+        return tuple(other if parse_suffix(other)[1] is not None else f"{other}({suffix})" for other in names)
