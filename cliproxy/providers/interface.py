@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import attrs
@@ -33,6 +33,8 @@ class UpstreamCall:
     :ivar client_headers: the client's headers, lower-case names; a provider forwards only those it names.
     :ivar alt: a Gemini client's ``alt`` when neither empty nor ``sse``.
     :ivar thinking_by_client: the client's own body said ``thinking`` literally, in this dialect and without a suffix.
+    :ivar claude_user_id: an Anthropic client's ``metadata.user_id``, for a cache key of ours; never sent.
+    :ivar betas: beta names a body carried where a header is wanted; ``finish_body`` moves them here for ``prepare``.
     """
 
     model: str
@@ -44,6 +46,7 @@ class UpstreamCall:
     alt: str = ""
     thinking_by_client: bool = False
     claude_user_id: str | None = None
+    betas: list[str] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -51,6 +54,7 @@ class UpstreamRequest:
     """An HTTP request to an upstream, whole. Headers are (name, value) in order; ``url`` holds no credential.
 
     :ivar streams: whether the answer is expected as a stream, whatever the client asked.
+    :ivar reshape: for an answer that is not in the provider's dialect (Imagen): makes the whole 2xx body one that is.
     """
 
     method: str
@@ -58,13 +62,17 @@ class UpstreamRequest:
     headers: list[tuple[str, str]]
     body: bytes
     streams: bool = False
+    reshape: Callable[[bytes], bytes] | None = None
 
 
 class Provider(Protocol):
-    """One vendor's contract. ``dialect`` is a dialect's name."""
+    """One vendor's contract. ``dialect`` is a dialect's name, ``protocol`` the word payload rules know it by; without
+    ``counts_upstream`` tokens are estimated here."""
 
     kind: str
     dialect: str
+    protocol: str
+    counts_upstream: bool
 
     def streams(self, call_stream: bool, client_dialect: str) -> bool:
         """Whether the upstream is asked to stream (codex always, claude across dialects)."""

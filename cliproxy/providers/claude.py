@@ -1,0 +1,138 @@
+"""Anthropic's Messages API with a key (providers.md 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.pool.credential import Credential
+from cliproxy.providers.claude_cache import mark_for_caching
+from cliproxy.providers.common import Headers, Vendor, refuse, say_stream
+from cliproxy.providers.interface import Operation, UpstreamCall
+
+_VERSION = "2023-06-01"
+_OWN_HOST = "api.anthropic.com"
+# What the counting endpoint takes; anything else there is a 400.
+_COUNTED = frozenset(
+    (
+        "model",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "mcp_servers",
+        "context_management",
+    )
+)
+
+
+class Claude(Vendor):
+    """``{base}/v1/messages``. A foreign client's request is always streamed, whatever it wants back."""
+
+    kind = "claude"
+    dialect = "claude"
+    protocol = "claude"
+    counts_upstream = True
+
+    def streams(self, call_stream: bool, client_dialect: str) -> bool:
+        """As a Claude client asks; always for any other, because long answers time out otherwise."""
+        return call_stream or client_dialect != "claude"
+
+    def finish_body(self, call: UpstreamCall, credential: Credential) -> None:
+        """See :meth:`Provider.finish_body <cliproxy.providers.interface.Provider.finish_body>`."""
+        if call.operation is Operation.COMPACT:
+            raise refuse("/responses/compact not supported")
+        if call.operation is Operation.EMBED:
+            raise refuse("/embeddings not supported")
+        body = call.body
+        body["model"] = call.model
+        betas = body.pop("betas", None)
+        call.betas = [beta for beta in betas if isinstance(beta, str)] if isinstance(betas, list) else []
+        _settle_thinking(body, call.thinking_by_client)
+        if call.operation is Operation.COUNT:
+            for name in body.keys() - _COUNTED:
+                del body[name]
+            return
+        say_stream(body, self.asks_for_stream(call))
+        mark_for_caching(body)
+
+    def url(self, call: UpstreamCall, base_url: str) -> str:
+        """Counting has a path of its own."""
+        return f"{base_url}/v1/messages" + ("/count_tokens" if call.operation is Operation.COUNT else "")
+
+    def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
+        """``x-api-key`` at Anthropic itself, a bearer token at anyone who speaks its dialect."""
+        key = credential.key.reveal()
+        if key:
+            target = urlsplit(credential.base_url)
+            own = target.scheme == "https" and target.hostname == _OWN_HOST
+            yield ("x-api-key", key) if own else ("Authorization", f"Bearer {key}")
+        yield "anthropic-version", call.client_headers.get("anthropic-version") or _VERSION
+        betas = call.client_headers.get("anthropic-beta", "").split(",") + call.betas
+        if named := list(dict.fromkeys(beta.strip() for beta in betas if beta.strip())):
+            yield "anthropic-beta", ",".join(named)
+
+    def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
+        """See :meth:`Provider.urls <cliproxy.providers.interface.Provider.urls>`."""
+        return [
+            ("generate, stream", f"{credential.base_url}/v1/messages"),
+            ("count", f"{credential.base_url}/v1/messages/count_tokens"),
+        ]
+
+
+def _settle_thinking(body: JSONObject, said_by_client: bool) -> None:
+    """Remove or complete ``thinking`` where Anthropic would refuse the request for it."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
+        body.pop("thinking", None)
+    thinking = body.get("thinking")
+    if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
+        return
+    if _in_unthought_tool_loop(body.get("messages")):
+        del body["thinking"]
+        return
+    if thinking.get("type") == "enabled" and thinking.get("budget_tokens") is None:
+        budget = _half_of(body.get("max_tokens"))
+        if budget is None:
+            del body["thinking"]
+            return
+        body["thinking"] = {**thinking, "budget_tokens": budget}
+    if not said_by_client:
+        _drop_sampling(body)
+
+
+def _half_of(max_tokens: JSON) -> int | None:
+    """A budget for thinking that was asked for without one, None where none fits below ``max_tokens``."""
+    if not isinstance(max_tokens, int):
+        return None
+    budget = max(1024, max_tokens // 2)
+    return budget if budget < max_tokens else None
+
+
+def _drop_sampling(body: JSONObject) -> None:
+    """Thinking we switched on must not be contradicted by sampling the client set without knowing of it."""
+    body.pop("temperature", None)
+    body.pop("top_k", None)
+    top_p = body.get("top_p")
+    if not isinstance(top_p, int | float) or top_p < 0.95:
+        body.pop("top_p", None)
+
+
+def _in_unthought_tool_loop(messages: JSON) -> bool:
+    """Whether the history ends in tool results whose calls were made without thinking (dialects.md 11)."""
+    if not isinstance(messages, list) or len(messages) < 2:
+        return False
+    calls, results = messages[-2:]
+    if not any(block.get("type") == "tool_result" for block in _blocks(results, "user")):
+        return False
+    kinds = {block.get("type") for block in _blocks(calls, "assistant")}
+    return bool(kinds) and not kinds & {"thinking", "redacted_thinking"}
+
+
+def _blocks(message: JSON, role: str) -> Iterator[JSONObject]:
+    if isinstance(message, dict) and message.get("role") == role:
+        content = message.get("content")
+        yield from (block for block in content if isinstance(block, dict)) if isinstance(content, list) else ()

@@ -1,0 +1,72 @@
+"""Automatic prompt caching for Anthropic: where to put ``cache_control`` when the client put none (providers.md 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from cliproxy.jsontypes import JSON, JSONObject
+
+#: Anthropic refuses a request with more breakpoints, the client's and ours together.
+MOST_BREAKPOINTS: Final = 4
+
+
+def mark_for_caching(body: JSONObject) -> None:
+    """Mark the last tool, the last system block and the second-to-last user message, in this order, while room remains.
+
+    A section in which the client has marked anything itself is left alone. Changes ``body`` in place.
+    """
+    tools, system, messages = body.get("tools"), body.get("system"), body.get("messages")
+    whole = 1 if "cache_control" in body else 0
+    in_tools, in_system, in_messages = (sum(_marks(section)) for section in (tools, system, messages))
+    room = MOST_BREAKPOINTS - whole - in_tools - in_system - in_messages
+    if room > 0 and not in_tools and isinstance(tools, list):
+        room -= _mark_last(tools)
+    if room > 0 and not in_system:
+        room -= _mark_text_or_blocks(body, "system")
+    if room > 0 and not in_messages and not whole and (turn := _second_to_last_user(messages)):
+        _mark_text_or_blocks(turn, "content")
+
+
+def _marks(section: JSON) -> Iterator[int]:
+    """One for each breakpoint in tools, system blocks, or messages with the results nested in them."""
+    for item in section if isinstance(section, list) else ():
+        if isinstance(item, dict):
+            if item.get("cache_control") is not None:
+                yield 1
+            yield from _marks(item.get("content"))
+
+
+def _second_to_last_user(messages: JSON) -> JSONObject | None:
+    """The end of what the next turn will repeat: its own last user message is still to be answered."""
+    turns = (
+        [m for m in messages if isinstance(m, dict) and m.get("role") == "user"] if isinstance(messages, list) else []
+    )
+    return turns[-2] if len(turns) >= 2 else None
+
+
+def _mark_text_or_blocks(holder: JSONObject, name: str) -> bool:
+    value = holder.get(name)
+    if isinstance(value, str) and value.strip():
+        holder[name] = [{"type": "text", "text": value, "cache_control": {"type": "ephemeral"}}]
+        return True
+    return isinstance(value, list) and _mark_last(value)
+
+
+def _mark_last(blocks: list[JSON]) -> bool:
+    """Mark the last block that may carry a mark; whether there was one."""
+    for at in range(len(blocks) - 1, -1, -1):
+        if _may_be_marked(blocks[at]):
+            blocks[at] = {**blocks[at], "cache_control": {"type": "ephemeral"}}
+            return True
+    return False
+
+
+def _may_be_marked(block: JSON) -> bool:
+    """Not thinking, not empty text, and not a tool that is loaded only when searched for."""
+    if not isinstance(block, dict) or block.get("type") in ("thinking", "redacted_thinking"):
+        return False
+    if block.get("type") == "text":
+        text = block.get("text")
+        return isinstance(text, str) and bool(text.strip())
+    return not block.get("defer_loading")

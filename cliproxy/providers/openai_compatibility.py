@@ -1,0 +1,54 @@
+"""Anything that speaks OpenAI's Chat dialect under a base URL of the operator's (providers.md 7)."""
+
+from __future__ import annotations
+
+from cliproxy.pool.credential import Credential
+from cliproxy.providers.common import Headers, Vendor, say_stream
+from cliproxy.providers.interface import Operation, UpstreamCall
+
+_PATHS = {
+    Operation.GENERATE: "/chat/completions",
+    Operation.COUNT: "/chat/completions",
+    Operation.COMPACT: "/responses/compact",
+    Operation.EMBED: "/embeddings",
+}
+
+
+class OpenAICompatibility(Vendor):
+    """Chat completions; tokens are counted here, compaction is asked for in the Responses dialect."""
+
+    kind = "openai-compatibility"
+    dialect = "openai"
+    protocol = "openai"
+
+    def finish_body(self, call: UpstreamCall, credential: Credential) -> None:
+        """Name the model; a stream must report its usage."""
+        body = call.body
+        body["model"] = call.model
+        if call.operation is Operation.COMPACT:
+            body.pop("stream", None)
+        if call.operation is not Operation.GENERATE:
+            return
+        say_stream(body, call.stream)
+        if call.stream:
+            options = body.get("stream_options")
+            body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+
+    def url(self, call: UpstreamCall, base_url: str) -> str:
+        """``base_url`` already holds the version segment."""
+        return base_url + _PATHS[call.operation]
+
+    def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
+        """A keyless endpoint gets no ``Authorization``."""
+        if credential.key:
+            yield "Authorization", f"Bearer {credential.key.reveal()}"
+        if self.asks_for_stream(call):
+            yield "Cache-Control", "no-cache"
+
+    def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
+        """See :meth:`Provider.urls <cliproxy.providers.interface.Provider.urls>`."""
+        return [
+            ("generate, stream", credential.base_url + _PATHS[Operation.GENERATE]),
+            ("embed", credential.base_url + _PATHS[Operation.EMBED]),
+            ("compact", credential.base_url + _PATHS[Operation.COMPACT]),
+        ]
