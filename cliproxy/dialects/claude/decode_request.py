@@ -1,0 +1,117 @@
+"""Anthropic Messages request -> IR (dialects.md 2-15)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cliproxy.dialects.claude.blocks import answered_names, read_cache, read_content
+from cliproxy.dialects.claude.decode_tools import read_choice, read_tools
+from cliproxy.dialects.interface import Mint
+from cliproxy.dialects.members import array, filled, integer, member, number, numbered, text
+from cliproxy.errors import RequestFault
+from cliproxy.ir.content import Extras
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment, Thinking
+from cliproxy.jsontypes import JSON, JSONObject
+
+#: What the IR holds, or what is nobody else's business (``metadata`` names the end user to Anthropic).
+_READ: Final = frozenset(
+    ("model", "messages", "system", "tools", "tool_choice", "max_tokens", "temperature", "top_p", "top_k", "thinking")
+    + ("stop_sequences", "stream", "metadata", "output_config", "output_format", "betas")
+)
+
+#: Members whose loss changes what the model can do.
+_NEEDED: Final = frozenset(("mcp_servers", "container"))
+
+
+def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
+    """Read a client's body. Members that no other dialect can say stay in ``extras`` with all the rest.
+
+    :raises RequestFault: ``messages`` or ``system`` cannot be read; ``param`` names the place.
+    """
+    system = _system(body.get("system"), "system")
+    messages: list[Message] = []
+    dropped = [Loss(key, key, key in _NEEDED) for key in body if key not in _READ and body[key] is not None]
+    for path, message in numbered(array(body, "messages", "messages"), "messages"):
+        role, content = message.get("role"), message.get("content")
+        if role in ("system", "developer"):
+            system += _system(content, f"{path}.content")
+            if messages:
+                dropped.append(Loss("position of a mid-conversation system message", path))
+            continue
+        parts = read_content(content, f"{path}.content", mint)
+        messages.append(
+            Message("assistant" if role == "assistant" else "user", parts, content_was_list=isinstance(content, list))
+        )
+    answered_names(message.parts for message in messages)
+    choice, parallel = read_choice(body.get("tool_choice"))
+    return CompletionRequest(
+        origin="claude",
+        model=text(body.get("model")) or "",
+        messages=messages,
+        system=system,
+        tools=read_tools(body.get("tools")),
+        tool_choice=choice,
+        parallel=parallel,
+        sampling=_sampling(body),
+        format=_format(body),
+        thinking=_thinking(body),
+        stream=body.get("stream") is True,
+        claude_user_id=filled(member(body.get("metadata"), "user_id")),
+        system_was_list=isinstance(body.get("system"), list),
+        dropped=dropped,
+        extras=Extras("claude", body),
+    )
+
+
+def _system(content: JSON, path: str) -> list[SystemSegment]:
+    """System text, wherever it stands; blocks that hold no text are passed over."""
+    if isinstance(content, str):
+        return [SystemSegment(content)] if content else []
+    if isinstance(content, dict):
+        content = [content]
+    if content is None:
+        return []
+    if not isinstance(content, list):
+        raise RequestFault.bad(f"{path} must be a string or an array", param=path)
+    segments = []
+    for _, block in numbered(content, path):
+        words = filled(block.get("text"))
+        if words is not None:
+            segments.append(SystemSegment(words, cache=read_cache(block)))
+    return segments
+
+
+def _sampling(body: JSONObject) -> Sampling:
+    stop = body.get("stop_sequences")
+    return Sampling(
+        max_tokens=integer(body.get("max_tokens")),
+        temperature=number(body.get("temperature")),
+        top_p=number(body.get("top_p")),
+        top_k=integer(body.get("top_k")),
+        stop=[word for word in stop if isinstance(word, str)] or None if isinstance(stop, list) else None,
+    )
+
+
+def _format(body: JSONObject) -> OutputFormat | None:
+    """``output_config.format``, or the ``output_format`` of its beta; Anthropic holds the model to a schema strictly."""
+    stated = member(body.get("output_config"), "format") or body.get("output_format")
+    schema = member(stated, "schema")
+    if member(stated, "type") != "json_schema" or not isinstance(schema, dict):
+        return None
+    return OutputFormat("json_schema", schema=schema, strict=True)
+
+
+def _thinking(body: JSONObject) -> Thinking | None:
+    """``thinking``. With ``adaptive`` the model decides, guided by ``output_config.effort``."""
+    stated = body.get("thinking")
+    kind = member(stated, "type")
+    budget = integer(member(stated, "budget_tokens"))
+    if kind == "disabled":
+        return Thinking("none")
+    if kind == "adaptive":
+        effort = filled(member(body.get("output_config"), "effort"))
+        return Thinking("adaptive", level=effort.strip().lower() if effort else None)
+    if kind != "enabled":
+        return None
+    return Thinking("auto") if budget is None else Thinking("budget", budget=budget)

@@ -1,0 +1,188 @@
+"""IR -> Anthropic Messages request (dialects.md 2-15, losses of 23)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cliproxy.dialects import signatures
+from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
+from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
+from cliproxy.dialects.effort import budget_of
+from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.toolids import wire_ids, wire_names
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
+from cliproxy.jsontypes import JSON, JSONObject
+
+#: ``max_tokens`` is mandatory; this is for clients that do not limit the answer.
+DEFAULT_MAX_TOKENS: Final = 32000
+
+#: How deep a schema is closed; no one writes deeper ones, and the stack has an end.
+_MAX_DEPTH: Final = 100
+
+
+def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+    """Write an upstream's body. A request that was read from Anthropic's dialect is copied near verbatim."""
+    if request.origin == "claude" and request.extras is not None:
+        body = {**request.extras.members, "model": context.model}
+        if context.stream or "stream" in body:
+            body["stream"] = context.stream
+        repair(body)
+        return body
+    context.losses.extend(request.dropped)
+    return _translated(request, context)
+
+
+def repair(body: JSONObject) -> None:
+    """Take out of an Anthropic body what Anthropic would reject: reasoning that shows another vendor's signature.
+
+    A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return
+    mended = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list) and any(_is_foreign(block) for block in content):
+            kept = [block for block in content if not _is_foreign(block)]
+            if kept:
+                mended.append({**message, "content": kept})
+        else:
+            mended.append(message)
+    body["messages"] = mended
+
+
+def _is_foreign(block: JSON) -> bool:
+    if not isinstance(block, dict) or block.get("type") != "thinking":
+        return False
+    value = block.get("signature")
+    return isinstance(value, str) and signatures.replayed(value, "claude").origin in ("openai", "gemini", "bypass")
+
+
+def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+    losses = context.losses
+    names = wire_names(request, "claude")
+    system = [
+        write_cache({"type": "text", "text": segment.text}, segment.cache)
+        for segment in request.system
+        if segment.text.strip()
+    ]
+    messages = BlockWriter(request, names, wire_ids(request, "claude"), losses).messages()
+    body: JSONObject = {"model": context.model, "max_tokens": _max_tokens(request, context)}
+    if not messages:
+        # Anthropic wants a user turn; instructions alone are one.
+        body["messages"] = [{"role": "user", "content": system}] if system else []
+    else:
+        body["messages"] = messages
+        if system:
+            body["system"] = system
+    tools = write_tools(request, names, losses)
+    choice = write_choice(request, names, bool(tools), losses)
+    if tools:
+        body["tools"] = tools
+    if choice is not None:
+        body["tool_choice"] = choice
+    _add_sampling(request, body, losses)
+    _add_format(request.format, body, losses)
+    thinking = None if request.thinking is None else write_thinking(request.thinking)
+    if thinking is not None and not _forced(choice) and not _in_unthought_loop(messages):
+        body["thinking"] = thinking
+    if request.user is not None:
+        body["metadata"] = {"user_id": request.user}
+    body["stream"] = context.stream
+    return body
+
+
+def _max_tokens(request: CompletionRequest, context: EncodeRequest) -> int:
+    if request.sampling.max_tokens is not None:
+        return request.sampling.max_tokens
+    return min(DEFAULT_MAX_TOKENS, context.max_output_tokens or DEFAULT_MAX_TOKENS)
+
+
+def _add_sampling(request: CompletionRequest, body: JSONObject, losses: list[Loss]) -> None:
+    sampling = request.sampling
+    if sampling.temperature is not None:
+        body["temperature"] = min(sampling.temperature, 1)
+    elif sampling.top_p is not None:
+        body["top_p"] = sampling.top_p
+    if sampling.top_k is not None:
+        body["top_k"] = sampling.top_k
+    stop = [word for word in sampling.stop or () if word.strip()]
+    if stop:
+        body["stop_sequences"] = stop
+    dropped = {
+        "seed": sampling.seed,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "n": sampling.n if sampling.n != 1 else None,
+        "logprobs": sampling.logprobs or sampling.top_logprobs or None,
+        "logit_bias": sampling.logit_bias,
+        "metadata": request.metadata,
+        "verbosity": request.verbosity,
+        "service_tier": request.service_tier,
+        "prompt_cache_key": request.prompt_cache_key,
+        "top_p": sampling.top_p if sampling.temperature is not None else None,
+    }
+    losses.extend(Loss(what, what, what in ("n", "logprobs")) for what, said in dropped.items() if said is not None)
+
+
+def _add_format(stated: OutputFormat | None, body: JSONObject, losses: list[Loss]) -> None:
+    if stated is None:
+        return
+    if stated.kind == "json_object" or stated.schema is None:
+        losses.append(Loss("json_object", "response_format", meaning=True))
+        return
+    schema = closed({key: value for key, value in stated.schema.items() if key != "$schema"})
+    body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+
+
+def closed(schema: JSON, depth: int = 0) -> JSON:
+    """A copy of the schema in which no object takes members it does not name, as Anthropic demands."""
+    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+        return schema
+    out = dict(schema)
+    kind = schema.get("type")
+    if kind == "object" or (isinstance(kind, list) and "object" in kind) or "properties" in schema:
+        out["additionalProperties"] = False
+    for key in ("properties", "$defs", "definitions"):
+        named = schema.get(key)
+        if isinstance(named, dict):
+            out[key] = {name: closed(value, depth + 1) for name, value in named.items()}
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        branches = schema.get(key)
+        if isinstance(branches, list):
+            out[key] = [closed(branch, depth + 1) for branch in branches]
+    if "items" in schema:
+        out["items"] = closed(schema["items"], depth + 1)
+    return out
+
+
+def write_thinking(thinking: Thinking) -> JSONObject | None:
+    """``thinking`` (thinking.md 3.1); None where nothing, or an unknown word, was asked."""
+    budget = thinking.budget
+    if thinking.mode == "level":
+        budget = budget_of(thinking.level or "")
+        if budget is None:
+            return None
+    if thinking.mode == "none" or budget == 0:
+        return {"type": "disabled"}
+    if thinking.mode == "include":
+        return {"type": "enabled"} if thinking.include else None
+    if budget is None or budget < 0:
+        return {"type": "enabled"}
+    return {"type": "enabled", "budget_tokens": budget}
+
+
+def _forced(choice: JSONObject | None) -> bool:
+    """Anthropic does not think before a call it is forced to make."""
+    return choice is not None and choice["type"] in ("any", "tool")
+
+
+def _in_unthought_loop(messages: list[JSONObject]) -> bool:
+    """Whether the last turns are a call without reasoning and its results: Anthropic then refuses to think."""
+    if len(messages) < 2 or messages[-1]["role"] != "user" or messages[-2]["role"] != "assistant":
+        return False
+    if not any(block["type"] == "tool_result" for block in messages[-1]["content"]):
+        return False
+    return not any(block["type"] in ("thinking", "redacted_thinking") for block in messages[-2]["content"])

@@ -1,0 +1,162 @@
+"""Anthropic answers, both ways, and the tables the streams share with them (dialects.md 16-19)."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from cliproxy.dialects import faults, signatures
+from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.members import filled, integer, objects, text
+from cliproxy.dialects.toolids import arguments_object, call_arguments
+from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.content import Extras, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
+from cliproxy.ir.events import Finish
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.response import CompletionResponse
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+
+Unified = Literal["stop", "tool_calls", "length", "content_filter"]
+
+_UNIFIED: Final[dict[str, Unified]] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+}
+_STOP_REASON: Final[dict[Unified, str]] = {
+    "stop": "end_turn",
+    "tool_calls": "tool_use",
+    "length": "max_tokens",
+    "content_filter": "refusal",
+}
+
+
+def read_finish(word: JSON, sequence: JSON) -> Finish:
+    """``stop_reason`` and ``stop_sequence`` as a neutral finish."""
+    raw = filled(word)
+    return Finish(_UNIFIED.get(raw or "", "stop"), raw=raw, stop_sequence=text(sequence))
+
+
+def write_finish(finish: Finish) -> JSONObject:
+    """``stop_reason`` and ``stop_sequence``. A word of Anthropic's own is given back as it was."""
+    if finish.stop_sequence is not None and finish.unified == "stop":
+        return {"stop_reason": "stop_sequence", "stop_sequence": finish.stop_sequence}
+    own = finish.raw if finish.raw in _UNIFIED else None
+    return {"stop_reason": own or _STOP_REASON[finish.unified], "stop_sequence": None}
+
+
+def read_usage(stated: JSON) -> Usage | None:
+    """``usage``: Anthropic counts what the cache read and wrote beside the input, the IR counts it in."""
+    if not isinstance(stated, dict):
+        return None
+    fresh = integer(stated.get("input_tokens"))
+    cached = integer(stated.get("cache_read_input_tokens"))
+    written = integer(stated.get("cache_creation_input_tokens"))
+    known = [count for count in (fresh, cached, written) if count is not None]
+    return Usage(
+        input=sum(known) if known else None,
+        output=integer(stated.get("output_tokens")),
+        cached=cached,
+        cache_write=written,
+    )
+
+
+def write_usage(usage: Usage | None) -> JSONObject:
+    """``usage``: what the cache gave and took is taken out of the input again, and said where there was any."""
+    usage = usage or Usage()
+    cached, written = usage.cached or 0, usage.cache_write or 0
+    out: JSONObject = {
+        "input_tokens": max(0, (usage.input or 0) - cached - written),
+        "output_tokens": usage.output or 0,
+    }
+    if cached > 0:
+        out["cache_read_input_tokens"] = cached
+    if written > 0:
+        out["cache_creation_input_tokens"] = written
+    return out
+
+
+def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
+    """Read an upstream's whole answer.
+
+    :raises UpstreamFailure: it is an error, or not a message (502).
+    """
+    if isinstance(body.get("error"), dict):
+        raise UpstreamFailure(faults.read_event(body))
+    if not isinstance(body.get("content"), list):
+        raise UpstreamFailure(ErrorDetail(502, "upstream answer is not a message"))
+    return CompletionResponse(
+        parts=[part for block in objects(body["content"]) if (part := _read_block(block, mint)) is not None],
+        finish=read_finish(body.get("stop_reason"), body.get("stop_sequence")),
+        id=filled(body.get("id")),
+        model=filled(body.get("model")),
+        usage=read_usage(body.get("usage")),
+        extras=Extras("claude", body),
+    )
+
+
+def _read_block(block: JSONObject, mint: Mint) -> Part | None:
+    kind = block.get("type")
+    if kind == "text":
+        words = filled(block.get("text"))
+        return None if words is None else TextPart(words)
+    if kind == "tool_use":
+        call_id = filled(block.get("id"))
+        given = block.get("input")
+        return ToolCallPart(
+            call_id or mint("toolu_"),
+            text(block.get("name")) or "",
+            dumps_text(given) if isinstance(given, dict) else "{}",
+            minted=call_id is None,
+        )
+    if kind == "thinking":
+        value = filled(block.get("signature"))
+        return ReasoningPart(
+            text(block.get("thinking")) or "",
+            signature=signatures.minted(value, "claude") if value else None,
+            from_dialect="claude",
+        )
+    if kind == "redacted_thinking":
+        return ReasoningPart("", redacted=text(block.get("data")) or "", from_dialect="claude")
+    return OpaquePart("claude", block)
+
+
+def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+    """Write a client's whole answer. One that was read from Anthropic's dialect is given back as it was."""
+    if response.extras is not None and response.extras.origin == "claude":
+        return response.extras.members
+    asked.losses.extend(Loss("additional candidate", meaning=True) for _ in response.alternatives)
+    return {
+        "id": response.id or asked.mint("msg_"),
+        "type": "message",
+        "role": "assistant",
+        "model": response.model or asked.model,
+        "content": [block for part in response.parts if (block := _write_block(part, asked)) is not None],
+        **write_finish(response.finish),
+        "usage": write_usage(response.usage),
+    }
+
+
+def _write_block(part: Part, asked: Asked) -> JSONObject | None:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text} if part.text else None
+    if isinstance(part, ToolCallPart):
+        return {**call_block(part.id, part.name, asked), "input": arguments_object(call_arguments(part))}
+    if isinstance(part, ReasoningPart):
+        if part.redacted is not None:
+            return {"type": "redacted_thinking", "data": part.redacted}
+        value = signatures.carried(part.signature, "claude") if part.signature is not None else None
+        return {"type": "thinking", "thinking": part.text, "signature": value or ""}
+    if isinstance(part, OpaquePart):
+        return part.value if part.origin == "claude" else None
+    asked.losses.append(Loss("generated image", meaning=True))
+    return None
+
+
+def call_block(call_id: str, name: str, asked: Asked) -> JSONObject:
+    """A ``tool_use`` block before its input, in the client's spelling of the tool."""
+    return {"type": "tool_use", "id": call_id, "name": asked.tool_names.get(name, name), "input": {}}
