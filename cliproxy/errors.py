@@ -21,6 +21,7 @@ class ErrorDetail:
     :ivar code: the machine-readable code, when there is one.
     :ivar param: the JSON path or parameter at fault.
     :ivar retry_after: seconds until it is worth trying again, when known.
+    :ivar more: further members for dialects whose error object is open (OpenAI's), as pairs.
     """
 
     status: int
@@ -29,6 +30,7 @@ class ErrorDetail:
     code: str | None = None
     param: str | None = None
     retry_after: float | None = None
+    more: tuple[tuple[str, str | int], ...] = ()
 
 
 class CliproxyError(Exception):
@@ -79,6 +81,7 @@ class UpstreamFailure(CliproxyError):
     :ivar kind: the phase.
     :ivar headers: the upstream's response headers, lower-case names; empty for transport.
     :ivar body: the upstream's decoded error body (capped), relayed verbatim within one dialect.
+    :ivar dialect: the dialect ``body`` is in.
     """
 
     def __init__(
@@ -87,12 +90,18 @@ class UpstreamFailure(CliproxyError):
         kind: FailureKind = FailureKind.STATUS,
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        dialect: str = "",
     ) -> None:
         super().__init__(detail.message)
         self.detail = detail
         self.kind = kind
         self.headers = dict(headers or {})
         self.body = body
+        self.dialect = dialect
+
+    def with_detail(self, detail: ErrorDetail) -> UpstreamFailure:
+        """The same failure, told differently."""
+        return UpstreamFailure(detail, self.kind, self.headers, self.body, self.dialect)
 
     @classmethod
     def transport(cls, message: str, *, stale: bool = False, status: int = 502) -> UpstreamFailure:

@@ -13,8 +13,8 @@ import attrs
 from cliproxy.dialects.identity import ResponseObject
 from cliproxy.dialects.interface import Asked, Dialect
 from cliproxy.dialects.reading import BODY_TOO_LONG, BodyReader, Reader, StreamReader, decode_body
-from cliproxy.dialects.unchanged import Edit, Facts, UnchangedBody, UnchangedStream
-from cliproxy.dialects.writing import ArrayWriter, BodyWriter, StreamWriter, Writer
+from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream
+from cliproxy.dialects.writing import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer, edited
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.events import Event, Finish, StreamFailed
 from cliproxy.ir.loss import Loss
@@ -116,6 +116,7 @@ class BodyTranslation(Facts):
 
     source: Dialect = attrs.field(kw_only=True)
     target: Dialect = attrs.field(kw_only=True)
+    edit: Edit | None = attrs.field(kw_only=True, default=None)
     limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
     _body: bytearray = attrs.field(factory=bytearray, init=False)
 
@@ -138,7 +139,7 @@ class BodyTranslation(Facts):
             self.note_failure(failure.detail)
             return []
         self.note_response(response)
-        return [dumps(self.target.encode_response(response, self.asked))]
+        return [dumps(edited(self.target.encode_response(response, self.asked), self.edit))]
 
     def fail(self, detail: ErrorDetail) -> list[bytes]:
         """The upstream died: there is no body."""
@@ -155,27 +156,29 @@ def translate(
     from_stream: bool,
     to_stream: bool,
     as_array: bool = False,
+    edit: Edit | None = None,
 ) -> Transcoder:
     """A transcoder from what the upstream sends to what the client asked for.
 
     :param from_stream: the upstream answers with a stream (whatever was asked of it), not with one JSON body.
     :param to_stream: the client asked for a stream.
     :param as_array: the stream is to be a JSON array (a Gemini client's ``alt=json``), not server-sent events.
+    :param edit: rewrites what the client gets, payload by payload (of a body: the whole object).
     """
     if source.name == target.name and from_stream == to_stream and not as_array:
-        return relay_unchanged(target, asked, stream=to_stream)
+        return relay_unchanged(target, asked, stream=to_stream, edit=edit)
     if not from_stream and not to_stream:
-        return BodyTranslation(asked, source=source, target=target)
+        return BodyTranslation(asked, source=source, target=target, edit=edit)
     if to_stream:
-        writer: Writer = (ArrayWriter if as_array else StreamWriter)(target, asked)
+        writer: Writer = (ArrayWriter if as_array else StreamWriter)(target, asked, edit)
         reader: Reader = (StreamReader if from_stream else BodyReader)(source, asked.mint)
         return Translation(asked, reader=reader, writer=writer)
     if source.name == target.name == "responses":
         whole = ResponseObject()
         return Translation(
-            asked, reader=StreamReader(source, asked.mint, tap=whole.see), writer=BodyWriter(target, asked, whole.body)
+            asked, reader=StreamReader(source, asked.mint, tap=whole.see), writer=BodyWriter(target, asked, edit, whole.body)
         )
-    return Translation(asked, reader=StreamReader(source, asked.mint), writer=BodyWriter(target, asked))
+    return Translation(asked, reader=StreamReader(source, asked.mint), writer=BodyWriter(target, asked, edit))
 
 
 def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit | None = None) -> Transcoder:

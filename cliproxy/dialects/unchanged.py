@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 
 from cliproxy.dialects.identity import is_mid_answer, unwrapped, without_usage
@@ -18,6 +16,7 @@ from cliproxy.dialects.reading import (
     decode_safely,
     ends_with_done,
 )
+from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.events import (
     Event,
@@ -35,10 +34,6 @@ from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
-
-#: Rewrites a payload of an answer (a model's name, say); None leaves it as it is.
-Edit = Callable[[JSONObject], JSONObject | None]
-
 
 @attrs.define
 class Facts:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import attrs
 
-from cliproxy.dialects.interface import Asked, Dialect, StreamEncoder
+from cliproxy.dialects.interface import Asked, Dialect, Payload, StreamEncoder
 from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
 from cliproxy.ir.grammar import fold
 from cliproxy.jsontypes import JSONObject, dumps
@@ -23,12 +23,25 @@ class Writer(Protocol):
         """What can only be written when all is there. Nothing when the answer failed."""
 
 
+#: Rewrites a payload of an answer (a model's name, say); None leaves it as it is.
+Edit = Callable[[JSONObject], JSONObject | None]
+
+
+def edited(payload: Payload, edit: Edit | None) -> Payload:
+    """The payload as ``edit`` wants it."""
+    if edit is None or not isinstance(payload, dict):
+        return payload
+    changed = edit(payload)
+    return payload if changed is None else changed
+
+
 @attrs.define
 class StreamWriter:
     """Writes an SSE stream."""
 
     target: Dialect
     asked: Asked
+    edit: Edit | None = None
     _encoder: StreamEncoder = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -36,8 +49,11 @@ class StreamWriter:
 
     def write(self, event: Event) -> list[bytes]:
         """The event's frames, one a payload."""
-        frame = self.target.frame
-        return [frame(payload) for payload in self._encoder.encode(event)]
+        frame, edit = self.target.frame, self.edit
+        payloads = self._encoder.encode(event)
+        if edit is not None:
+            payloads = [edited(payload, edit) for payload in payloads]
+        return [frame(payload) for payload in payloads]
 
     def close(self) -> list[bytes]:
         """Nothing: the terminal event wrote the end."""
@@ -51,6 +67,7 @@ class ArrayWriter:
 
     target: Dialect
     asked: Asked
+    edit: Edit | None = None
     _encoder: StreamEncoder = attrs.field(init=False)
     _opened: bool = attrs.field(default=False, init=False)
 
@@ -61,7 +78,7 @@ class ArrayWriter:
         """The event's elements, and the closing bracket after a terminal one."""
         frames: list[bytes] = []
         for payload in self._encoder.encode(event):
-            frames.append((b",\n" if self._opened else b"[") + dumps(payload) + b"\n")
+            frames.append((b",\n" if self._opened else b"[") + dumps(edited(payload, self.edit)) + b"\n")
             self._opened = True
         if isinstance(event, ResponseFinished | StreamFailed):
             frames.append(b"]" if self._opened else b"[]")
@@ -78,6 +95,7 @@ class BodyWriter:
 
     target: Dialect
     asked: Asked
+    edit: Edit | None = None
     whole: Callable[[], JSONObject | None] | None = None
     _events: list[Event] = attrs.field(factory=list, init=False)
 
@@ -93,4 +111,4 @@ class BodyWriter:
         body = self.whole() if self.whole is not None else None
         if body is None:
             body = self.target.encode_response(fold(self._events), self.asked)
-        return [dumps(body)]
+        return [dumps(edited(body, self.edit))]

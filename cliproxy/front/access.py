@@ -1,0 +1,168 @@
+"""Who may call: client keys, Origin, Host, and the TCP peer. Deny is the default.
+
+Keys are compared in constant time over digests, whole set each time. See the first rows of the behaviour table: foreign
+``Origin`` is refused on state-changing routes, and a request served without a key must name an allowed ``Host``
+(DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import attrs
+
+from cliproxy.errors import ErrorDetail, RequestFault
+from cliproxy.settings.model import ClientKey, Settings
+
+
+class Access(enum.Enum):
+    """A route's policy; every route states one."""
+
+    CLIENT_KEY = "client key"
+    """A client key, when any is configured."""
+    OPEN = "open"
+    """Anyone: health checks and the greeting. Such a route never uses a credential."""
+
+
+@attrs.frozen
+class Client:
+    """Who is calling. ``key`` is None where no keys are configured; ``peer`` is the TCP peer or what a trusted proxy says."""
+
+    peer: str
+    key: ClientKey | None = None
+
+    @property
+    def label(self) -> str:
+        """What logs and counters may show: a digest, never the key."""
+        if self.key is None:
+            return "-"
+        return hashlib.sha256(self.key.key.reveal().encode()).hexdigest()[:8]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host``, an address or a name, can only be this machine."""
+    if host.lower().rstrip(".") in ("localhost", "ip6-localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(authority: str) -> str:
+    """The host in a ``Host`` header's value, lower case, without port and brackets."""
+    text = authority.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.rpartition(":")[0] if ":" in text else text
+
+
+class Gate:
+    """The settings' doors, compiled. One per settings snapshot."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = [(_digest(entry.key.reveal()), entry) for entry in settings.api_keys if entry.key]
+        self.keyless = not settings.api_keys
+        self._hosts = {host.lower() for host in settings.allowed_hosts} | {settings.host.lower()}
+        self._origins = {origin.rstrip("/").lower() for origin in settings.cors_origins}
+        self._proxies = [network for text in settings.trusted_proxies if (network := _network(text)) is not None]
+
+    def key(self, candidates: Sequence[str]) -> ClientKey | None:
+        """The configured key that the first right candidate is. Every key is compared with every candidate."""
+        found: ClientKey | None = None
+        for candidate in candidates:
+            digest = _digest(candidate)
+            for known, entry in self._keys:
+                if hmac.compare_digest(digest, known) and found is None:
+                    found = entry
+        return found
+
+    def peer(self, address: str, headers: Mapping[str, str]) -> str:
+        """The caller's address: the TCP peer, unless it is a trusted proxy that says better."""
+        if not self._proxies or not self._trusted(address):
+            return address
+        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        for hop in reversed(hops):
+            if not self._trusted(hop):
+                return hop
+        return address
+
+    def _trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+    def origin_allowed(self, origin: str) -> bool:
+        """Whether ``cors-origins`` lists it."""
+        return "*" in self._origins or origin.rstrip("/").lower() in self._origins
+
+    def check_origin(self, headers: Mapping[str, str]) -> str | None:
+        """The allowed ``Origin`` of a browser's request, or None where there is none.
+
+        :raises RequestFault: 403 for an origin that is not listed.
+        """
+        origin = headers.get("origin")
+        if origin is None:
+            if headers.get("sec-fetch-site") == "cross-site":
+                raise RequestFault.bad("cross-site requests are refused; list the origin in cors-origins", status=403)
+            return None
+        if self.origin_allowed(origin):
+            return origin
+        own = urlsplit(origin).netloc.lower()
+        if own and own == headers.get("host", "").lower() and self.host_allowed(own):
+            return None
+        raise RequestFault.bad(f"the origin {origin[:200]} is not listed in cors-origins", status=403)
+
+    def host_allowed(self, authority: str) -> bool:
+        """Whether a request that needs no key may name this ``Host``."""
+        host = host_of(authority)
+        return is_loopback(host) or host in self._hosts or authority.strip().lower() in self._hosts
+
+    def admit(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
+        """The client, if it may call a :attr:`Access.CLIENT_KEY` route.
+
+        :raises RequestFault: 401 without a right key; 421 for a keyless request that names a foreign host.
+        """
+        peer = self.peer(address, headers)
+        if self.keyless:
+            if not self.host_allowed(headers.get("host", "")):
+                raise RequestFault(
+                    ErrorDetail(421, "this host name is not served without a client key; list it in allowed-hosts")
+                )
+            return Client(peer)
+        if not candidates:
+            raise RequestFault(ErrorDetail(401, "Missing API key"))
+        key = self.key(candidates)
+        if key is None:
+            raise RequestFault(ErrorDetail(401, "Invalid API key"))
+        return Client(peer, key)
+
+
+def candidates(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
+    """Every key the request offers, in the order routes.md section 3 looks at them."""
+    found = []
+    authorization = headers.get("authorization", "")
+    if authorization:
+        scheme, _, rest = authorization.partition(" ")
+        found.append(rest.strip() if scheme.lower() == "bearer" and rest.strip() else authorization)
+    found += [headers[name] for name in ("x-goog-api-key", "x-api-key") if headers.get(name)]
+    found += [query[name] for name in ("key", "auth_token") if query.get(name)]
+    return found

@@ -1,0 +1,30 @@
+"""Anthropic's routes: Messages and its token count."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import attrs
+
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.front.access import Access
+from cliproxy.front.routes import Call, Front, Routes
+from cliproxy.providers.interface import Operation
+
+
+@attrs.define(slots=False, eq=False)
+class ClaudeRoutes:
+    """What Anthropic's SDK and Claude Code call."""
+
+    app = Routes()
+    front: Front
+
+    @app.route("/v1/messages", methods=("POST",), access=Access.CLIENT_KEY, dialect="claude")
+    def messages(self, call: Call) -> Awaitable[None]:
+        """Messages."""
+        return self.front.complete(call, DIALECTS["claude"], call.json())
+
+    @app.route("/v1/messages/count_tokens", methods=("POST",), access=Access.CLIENT_KEY, dialect="claude")
+    def count_tokens(self, call: Call) -> Awaitable[None]:
+        """How many tokens a request would be."""
+        return self.front.complete(call, DIALECTS["claude"], call.json(), operation=Operation.COUNT)

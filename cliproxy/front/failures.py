@@ -1,0 +1,42 @@
+"""Errors as a client of each dialect expects them, before anything was sent."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.errors import ErrorDetail
+from cliproxy.jsontypes import dumps
+
+
+def dialect_of(path: bytes) -> str:
+    """The dialect whose clients call ``path``; OpenAI's where nothing says otherwise."""
+    if path.startswith((b"/v1/messages", b"/api/provider/anthropic")):
+        return "claude"
+    if path.startswith((b"/v1beta", b"/v1/publishers", b"/api/provider/google")) or b":" in path:
+        return "gemini"
+    if path.startswith(b"/v1/responses"):
+        return "responses"
+    return "openai"
+
+
+def error_body(dialect: str, detail: ErrorDetail) -> bytes:
+    """The JSON error body of ``detail`` in ``dialect``."""
+    return dumps(DIALECTS[dialect].encode_error(detail))
+
+
+def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
+    """``Retry-After`` when the detail knows it, in whole seconds, at least 1."""
+    if detail.retry_after is None:
+        return []
+    return [("Retry-After", str(max(1, -int(-detail.retry_after // 1))))]
+
+
+def early_answer(path: bytes, status: int, sentence: str) -> bytes:
+    """A whole HTTP/1.1 answer that also closes the connection, for requests refused before they were routed."""
+    body = error_body(dialect_of(path), ErrorDetail(status, sentence))
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,83 @@
+"""Google's routes. The model and the method stand in the path, and three prefixes mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+import attrs
+
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Access
+from cliproxy.front.models import detail, listing
+from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.providers.interface import Operation
+
+METHODS: Final = {
+    "generateContent": Operation.GENERATE,
+    "streamGenerateContent": Operation.GENERATE,
+    "countTokens": Operation.COUNT,
+    "embedContent": Operation.EMBED,
+    "batchEmbedContents": Operation.EMBED,
+}
+_MODELS: Final = ("/v1beta/models", "/v1/models", "/v1beta1/publishers/google/models", "/v1/publishers/google/models")
+
+
+@attrs.define(slots=False, eq=False)
+class GeminiRoutes:
+    """What google-genai, gemini-cli and Amp's Google tools call."""
+
+    app = Routes()
+    front: Front
+
+    @app.route(_MODELS[0], methods=("GET",), access=Access.CLIENT_KEY, dialect="gemini")
+    def models(self, call: Call) -> Answer:
+        """The model list."""
+        return Answer(listing("gemini", call.snapshot.catalog.listed()))
+
+    @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY, dialect="gemini")
+    def model(self, call: Call, name: str) -> Answer:
+        """One model."""
+        return Answer(detail("gemini", call.listed(name)))
+
+    @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    def beta(self, call: Call, action: str) -> Awaitable[None]:
+        """``{model}:{method}`` of the Gemini API."""
+        return self.generate(call, action)
+
+    @app.route(f"{_MODELS[1]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    def stable(self, call: Call, action: str) -> Awaitable[None]:
+        """The same, where today's google-genai calls it."""
+        return self.generate(call, action)
+
+    @app.route(f"{_MODELS[2]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    def vertex_beta(self, call: Call, action: str) -> Awaitable[None]:
+        """The same in Vertex's spelling."""
+        return self.generate(call, action)
+
+    @app.route(f"{_MODELS[3]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    def vertex_stable(self, call: Call, action: str) -> Awaitable[None]:
+        """The same in Vertex's stable spelling."""
+        return self.generate(call, action)
+
+    def generate(self, call: Call, action: str) -> Awaitable[None]:
+        """One call of ``{model}:{method}``.
+
+        :raises RequestFault: 404 for a path that is not of this form or names an unknown method.
+        """
+        model, _, method = action.rpartition(":")
+        operation = METHODS.get(method)
+        if not model or operation is None:
+            known = ", ".join(METHODS)
+            raise RequestFault.bad(f"{action[:200]} not found; the methods are {known}", status=404)
+        alt = call.query.get("alt", call.query.get("$alt", ""))
+        return self.front.complete(
+            call,
+            DIALECTS["gemini"],
+            call.json(),
+            operation=operation,
+            model=model,
+            stream=method == "streamGenerateContent",
+            alt="" if alt == "sse" else alt,
+        )

@@ -1,0 +1,93 @@
+"""OpenAI's routes: Chat Completions, legacy Completions, Responses, embeddings, models."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+import attrs
+
+from cliproxy.dialects.openai.completions import COMPLETIONS
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Access
+from cliproxy.front.models import detail, listing, shape_for
+from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.providers.interface import Operation
+
+GREETING: Final = {
+    "message": "cliproxy",
+    "endpoints": ["POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses", "POST /v1/messages", "GET /v1/models"],
+}
+
+
+@attrs.define(slots=False, eq=False)
+class OpenAIRoutes:
+    """What OpenAI's SDKs, Codex and everything that imitates them call."""
+
+    app = Routes()
+    front: Front
+
+    @app.route("/", methods=("GET",), access=Access.OPEN, dialect="openai")
+    def greet(self, call: Call) -> Answer:
+        """Say what this is."""
+        return Answer(GREETING)
+
+    @app.route("/healthz", methods=("GET",), access=Access.OPEN, dialect="openai")
+    def healthz(self, call: Call) -> Answer:
+        """Alive."""
+        return Answer({"status": "ok"})
+
+    @app.route("/readyz", methods=("GET",), access=Access.OPEN, dialect="openai")
+    def readyz(self, call: Call) -> Answer:
+        """Whether requests can be served: 503 with the reason while draining, or with nothing to serve."""
+        reason = self.front.not_ready()
+        return Answer({"status": "ok"}) if reason is None else Answer({"status": reason}, status=503)
+
+    @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY, dialect="openai")
+    def models(self, call: Call) -> Answer:
+        """The model list, in the caller's shape."""
+        return Answer(listing(shape_for(call.headers), call.snapshot.catalog.listed()))
+
+    @app.route("/v1/models/<path:name>", methods=("GET",), access=Access.CLIENT_KEY, dialect="openai")
+    def model(self, call: Call, name: str) -> Answer:
+        """One model."""
+        return Answer(detail(shape_for(call.headers), call.listed(name)))
+
+    @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    def chat(self, call: Call) -> Awaitable[None]:
+        """Chat Completions. A Responses body sent here by mistake is read as one (routes.md 5)."""
+        body = call.json()
+        misplaced = "messages" not in body and ("input" in body or "instructions" in body)
+        reader = DIALECTS["responses"] if misplaced else None
+        return self.front.complete(call, DIALECTS["openai"], body, reader=reader)
+
+    @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    def completions(self, call: Call) -> Awaitable[None]:
+        """Legacy Completions."""
+        return self.front.complete(call, COMPLETIONS, call.json())
+
+    @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")
+    def responses(self, call: Call) -> Awaitable[None]:
+        """Responses."""
+        return self.front.complete(call, DIALECTS["responses"], call.json())
+
+    @app.route("/v1/responses", methods=("GET",), access=Access.CLIENT_KEY, dialect="responses")
+    def responses_socket(self, call: Call) -> Answer:
+        """Codex asks for a WebSocket first; told 426 at once it goes on over HTTP."""
+        if call.headers.get("upgrade", "").lower() != "websocket":
+            raise RequestFault.bad("this path takes POST", status=405)
+        raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
+
+    @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")
+    def compact(self, call: Call) -> Awaitable[None]:
+        """Responses compaction: never streamed."""
+        body = call.json()
+        if body.get("stream") is True:
+            raise RequestFault.bad("Streaming not supported for compact responses", param="stream")
+        return self.front.complete(call, DIALECTS["responses"], body, operation=Operation.COMPACT)
+
+    @app.route("/v1/embeddings", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    def embeddings(self, call: Call) -> Awaitable[None]:
+        """Embeddings."""
+        return self.front.complete(call, DIALECTS["openai"], call.json(), operation=Operation.EMBED)

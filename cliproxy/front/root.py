@@ -1,0 +1,110 @@
+"""The tree, assembled in one function, and the one resource in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+from urllib.parse import unquote_to_bytes
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from cliproxy.errors import ErrorDetail
+from cliproxy.front.failures import dialect_of, error_body
+from cliproxy.front.routes import Front, header_map
+from cliproxy.wire.paths import is_canonical
+
+_PREFLIGHT: Final = (
+    (b"Access-Control-Allow-Methods", b"GET, POST, OPTIONS"),
+    (b"Access-Control-Allow-Headers", b"*, Authorization"),
+    (b"Access-Control-Max-Age", b"600"),
+)
+
+
+class RootResource(Resource):
+    """Finds the Klein app that owns a path. Paths without parameters, the busy ones, are looked up in a dict first."""
+
+    isLeaf = True
+    _log = Logger()
+
+    def __init__(self, front: Front, apps: Sequence[tuple[tuple[bytes, ...], Klein]]) -> None:
+        super().__init__()
+        self._front = front
+        self._exact: dict[tuple[bytes, bytes], Callable[[Request], Any]] = {}
+        self._prefixes: list[tuple[bytes, KleinResource]] = []
+        for prefixes, app in apps:
+            resource = app.resource()
+            self._prefixes += [(prefix, resource) for prefix in prefixes]
+            self._index(app)
+        self._prefixes.sort(key=lambda pair: len(pair[0]), reverse=True)
+
+    def _index(self, app: Klein) -> None:
+        for rule in app.url_map.iter_rules():
+            if not rule.arguments and rule.methods is not None:
+                for method in rule.methods:
+                    self._exact[method.encode(), rule.rule.encode()] = _endpoint(app, rule.endpoint)
+
+    def render(self, request: Request) -> int | bytes:
+        """Answer one request."""
+        path = request.path
+        endpoint = self._exact.get((request.method, path))
+        if endpoint is not None:
+            return self._run(request, endpoint)
+        if not is_canonical(path):
+            return self._refuse(request, 400, "the path is not in its plain form (no //, /., %2f, %5c, NUL)")
+        if request.method == b"OPTIONS" and (answer := self._preflight(request)) is not None:
+            return answer
+        for prefix, resource in self._prefixes:
+            if path.startswith(prefix):
+                request.postpath = [unquote_to_bytes(segment) for segment in path[1:].split(b"/")]
+                answer: Any = resource.render(request)
+                return cast(int | bytes, answer)
+        raise AssertionError("the last prefix matches every path")
+
+    def _run(self, request: Request, endpoint: Callable[[Request], Any]) -> int:
+        left: list[bool] = []
+        finished: Deferred[None] = request.notifyFinish()
+        result: Deferred[Any] = maybeDeferred(endpoint, request)
+
+        def client_left(_: Failure) -> None:
+            left.append(True)
+            result.cancel()
+
+        def write(body: bytes | None) -> None:
+            if not left:
+                if body is not None:
+                    request.write(body)
+                request.finish()
+
+        finished.addErrback(client_left)
+        result.addErrback(lambda failure: self._front.crash(request, dialect_of(request.path), failure))
+        result.addCallback(write)
+        return NOT_DONE_YET
+
+    def _preflight(self, request: Request) -> bytes | None:
+        """A browser's CORS preflight for an allowed origin; None for anything else."""
+        headers = header_map(request)
+        gate = self._front.gate(self._front.relay.snapshot)
+        origin = headers.get("origin")
+        if origin is None or "access-control-request-method" not in headers or not gate.origin_allowed(origin):
+            return None
+        request.setResponseCode(204)
+        request.setHeader(b"Access-Control-Allow-Origin", origin.encode("ascii", "replace"))
+        request.setHeader(b"Vary", b"Origin")
+        for name, value in _PREFLIGHT:
+            request.setHeader(name, value)
+        return b""
+
+    def _refuse(self, request: Request, status: int, sentence: str) -> bytes:
+        request.setResponseCode(status)
+        request.setHeader(b"Content-Type", b"application/json")
+        return error_body(dialect_of(request.path), ErrorDetail(status, sentence))
+
+
+def _endpoint(app: Klein, name: str) -> Callable[[Request], Any]:
+    return lambda request: app.execute_endpoint(name, request)

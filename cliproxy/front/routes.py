@@ -1,0 +1,302 @@
+"""How a route is registered and entered: the policy first, then the route's own ten lines."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import attrs
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+from werkzeug.exceptions import HTTPException
+
+from cliproxy.dialects.interface import Dialect
+from cliproxy.errors import ErrorDetail, RequestFault
+from cliproxy.front.access import Access, Client, Gate, candidates
+from cliproxy.front.failures import dialect_of, error_body, error_headers
+from cliproxy.front.reply import HTTPReply
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
+from cliproxy.providers.inbound import Inbound
+from cliproxy.providers.interface import Operation
+from cliproxy.relay import Exchange, Relay
+from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.snapshot import Snapshot
+
+LONGEST_MODEL_NAME: Final = 256
+
+#: Methods that change nothing, for which a foreign ``Origin`` does no harm.
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@attrs.frozen
+class Answer:
+    """A whole answer that needs no upstream."""
+
+    body: JSON | bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+@attrs.define
+class Call:
+    """One admitted request: what a route needs to know of it. Header names are lower case, first values."""
+
+    request: Request
+    id: str
+    client: Client
+    snapshot: Snapshot
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+    def raw(self) -> bytes:
+        """The body's bytes."""
+        content = self.request.content
+        assert content is not None
+        return bytes(content.getvalue())
+
+    def json(self) -> JSONObject:
+        """The body as a JSON object.
+
+        :raises RequestFault: 400 saying where it is not JSON, or that it is not an object.
+        """
+        try:
+            body = loads(self.raw())
+        except InvalidJSON as error:
+            raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise RequestFault.bad("the body is not a JSON object")
+        return body
+
+
+    def listed(self, name: str) -> ModelInfo:
+        """The listed model of that name, in any case of letters; Google's ``models/`` in front is understood.
+
+        :raises RequestFault: 404, there is none.
+        """
+        wanted = name.removeprefix("models/").lower()
+        for model in self.snapshot.catalog.listed():
+            if model.id.lower() == wanted:
+                return model
+        raise RequestFault.bad(f"there is no model named {name[:200]}", status=404, code="model_not_found")
+
+
+#: What a route may return.
+Result = Answer | None | Awaitable[Answer | None]
+
+
+class Routes(Klein):
+    """A Klein app that cannot register a route without its access policy and its dialect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handle_errors(HTTPException)(_routing_failed)  # type: ignore[arg-type]
+        self.handle_errors(Exception)(_crashed)  # type: ignore[arg-type]
+
+    def route(  # type: ignore[override]
+        self, url: str, *, methods: tuple[str, ...], access: Access, dialect: str
+    ) -> Callable[[Callable[..., Result]], Callable[..., Any]]:
+        """Register a method of a route class. It is called with a :class:`Call` and the URL's arguments, after the policy
+        has been satisfied; ``dialect`` is the one its errors speak."""
+
+        def register(method: Callable[..., Result]) -> Callable[..., Any]:
+            @functools.wraps(method)
+            def endpoint(owner: Any, request: Request, **arguments: str) -> Deferred[bytes | None] | bytes | None:
+                enter: Callable[..., Deferred[bytes | None] | bytes | None] = owner.front.enter
+                return enter(request, access, dialect, functools.partial(method, owner), arguments)
+
+            endpoint.access = access  # type: ignore[attr-defined]
+            register_rule = super(Routes, self).route(url, methods=list(methods), strict_slashes=False)
+            registered: Callable[..., Any] = register_rule(endpoint)
+            return registered
+
+        return register
+
+
+def _model_name(value: JSON) -> str:
+    """The asked model's name.
+
+    :raises RequestFault: 400 for one that is missing, no string, too long or not printable.
+    """
+    if value is None or value == "":
+        raise RequestFault.bad("model is required", param="model")
+    if not isinstance(value, str):
+        raise RequestFault.bad("model must be a string", param="model")
+    if len(value) > LONGEST_MODEL_NAME:
+        raise RequestFault.bad(f"model is longer than {LONGEST_MODEL_NAME} characters", param="model")
+    if not value.isprintable():
+        raise RequestFault.bad("model holds characters that cannot be printed", param="model")
+    return value
+
+
+def header_map(request: Request) -> dict[str, str]:
+    """The request's headers, lower-case names, first values; undecodable bytes survive as surrogates."""
+    return {
+        name.decode("ascii", "surrogateescape").lower(): values[0].decode("utf-8", "surrogateescape")
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+
+
+def query_map(request: Request) -> dict[str, str]:
+    """The query's parameters, first values."""
+    arguments: dict[bytes, list[bytes]] = request.args or {}
+    return {
+        name.decode("utf-8", "surrogateescape"): values[0].decode("utf-8", "surrogateescape")
+        for name, values in arguments.items()
+        if values
+    }
+
+
+@attrs.define
+class Front:
+    """What every route class stands on: the relay and the doors."""
+
+    relay: Relay
+    new_id: Callable[[], str]
+    draining: bool = False
+    _gate: tuple[Any, Gate] | None = None
+    _log = Logger()
+
+    def gate(self, snapshot: Snapshot) -> Gate:
+        """The snapshot's doors; compiled once per snapshot."""
+        if self._gate is None or self._gate[0] is not snapshot:
+            self._gate = (snapshot, Gate(snapshot.settings))
+        return self._gate[1]
+
+    def enter(
+        self,
+        request: Request,
+        access: Access,
+        dialect: str,
+        route: Callable[..., Result],
+        arguments: Mapping[str, str],
+    ) -> Deferred[bytes | None] | bytes | None:
+        """Satisfy the policy, then run the route; every failure leaves in ``dialect``."""
+        headers, query = header_map(request), query_map(request)
+        snapshot = self.relay.snapshot
+        call_id = self.new_id()
+        request.setHeader("X-Request-Id", call_id)
+        try:
+            client = self._admit(request, access, snapshot, headers, query)
+            result = route(Call(request, call_id, client, snapshot, headers, query), **arguments)
+        except RequestFault as fault:
+            return self._error(request, dialect, fault)
+        if result is None or isinstance(result, Answer):
+            return self._answer(request, result)
+        return Deferred.fromCoroutine(self._finish(request, dialect, result))
+
+    def _admit(
+        self,
+        request: Request,
+        access: Access,
+        snapshot: Snapshot,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+    ) -> Client:
+        gate = self.gate(snapshot)
+        if self.draining and access is not Access.OPEN:
+            request.setHeader("Connection", "close")
+            raise RequestFault.bad("cliproxy is shutting down", status=503)
+        if request.method.decode("ascii", "replace") not in SAFE_METHODS or "origin" in headers:
+            origin = gate.check_origin(headers)
+            if origin is not None:
+                request.setHeader("Access-Control-Allow-Origin", origin)
+                request.setHeader("Vary", "Origin")
+        address = getattr(request.getClientAddress(), "host", "")
+        if access is Access.OPEN:
+            return Client(gate.peer(address, headers))
+        return gate.admit(address, headers, candidates(headers, query))
+
+    async def _finish(self, request: Request, dialect: str, result: Awaitable[Answer | None]) -> bytes | None:
+        try:
+            answer = await result
+        except RequestFault as fault:
+            return self._error(request, dialect, fault)
+        return self._answer(request, answer)
+
+    def _answer(self, request: Request, answer: Answer | None) -> bytes | None:
+        if answer is None:  # the relay has written its answer; whoever called the route finishes the request
+            return None
+        body = answer.body if isinstance(answer.body, bytes) else dumps(answer.body)
+        request.setResponseCode(answer.status)
+        request.setHeader("Content-Type", answer.content_type)
+        for name, value in answer.headers:
+            request.setHeader(name, value)
+        request.setHeader("Content-Length", str(len(body)))
+        return body
+
+    def _error(self, request: Request, dialect: str, fault: RequestFault) -> bytes | None:
+        headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
+        return self._answer(request, Answer(error_body(dialect, fault.detail), fault.detail.status, headers))
+
+    def not_ready(self) -> str | None:
+        """Why requests cannot be served now; None when they can."""
+        if self.draining:
+            return "draining"
+        return None if self.relay.snapshot.catalog.listed() else "no models: no credential is configured"
+
+    async def complete(
+        self,
+        call: Call,
+        dialect: Dialect,
+        body: JSONObject,
+        *,
+        operation: Operation = Operation.GENERATE,
+        reader: Dialect | None = None,
+        model: str | None = None,
+        stream: bool | None = None,
+        alt: str = "",
+    ) -> None:
+        """Relay one request. ``reader`` reads the body when it is not in ``dialect``; Gemini's paths give model and stream.
+
+        :raises RequestFault: 400 for a missing or impossible model name.
+        """
+        inbound = Inbound(
+            reader or dialect,
+            call.raw(),
+            body,
+            _model_name(body.get("model") if model is None else model),
+            operation is Operation.GENERATE and (body.get("stream") is True if stream is None else stream),
+            operation,
+            call.headers,
+            alt,
+        )
+        own = call.client.key.strict_translation if call.client.key is not None else None
+        strict = call.snapshot.settings.strict_translation if own is None else own
+        reply = HTTPReply(call.request)
+        await self.relay.start(
+            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict=strict)
+        )
+
+    def crash(self, request: Request, dialect: str, failure: Failure) -> bytes | None:
+        """A bug of ours: logged whole, said politely."""
+        if failure.check(CancelledError):
+            return None
+        self._log.failure("a request failed unexpectedly", failure)
+        detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
+        return self._answer(request, Answer(error_body(dialect, detail), 500))
+
+
+def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes:
+    """404 and 405 in the dialect of the path."""
+    error: Any = failure.value
+    if error.code == 405:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        request.setHeader("Allow", allowed)
+        detail = ErrorDetail(405, f"this path takes {allowed}")
+    else:
+        detail = ErrorDetail(404, "there is no such route; README lists the ones there are")
+    body = error_body(dialect_of(request.path), detail)
+    request.setResponseCode(detail.status)
+    request.setHeader("Content-Type", "application/json")
+    request.setHeader("Content-Length", str(len(body)))
+    return body
+
+
+def _crashed(owner: Any, request: Request, failure: Failure) -> bytes | None:
+    crash: Callable[[Request, str, Failure], bytes | None] = owner.front.crash
+    return crash(request, dialect_of(request.path), failure)

@@ -1,0 +1,217 @@
+"""The HTTP server's edges: what twisted.web leaves open is closed here.
+
+Bodies stay in bounded memory (twisted.web spools them to disk and has no ceiling), heads have an absolute deadline, bodies a
+least rate, HTTP/2 is never offered (rapid reset), and a client that pipelines more than it may is dropped.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Final
+
+import attrs
+from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from cliproxy import __version__
+from cliproxy.front.failures import early_answer
+
+SERVER: Final = f"cliproxy/{__version__}".encode()
+
+#: Idle keep-alive connections are closed after this many seconds.
+IDLE_SECONDS: Final = 75
+#: A body must reach :data:`BODY_RATE` bytes a second, on average, once it has taken this many seconds.
+BODY_GRACE_SECONDS: Final = 20
+BODY_RATE: Final = 1024
+#: After an early refusal the client may send this much, this long, before the connection is cut.
+LINGER_SECONDS: Final = 5
+LINGER_BYTES: Final = 256 * 1024 * 1024
+
+
+@attrs.frozen
+class Limits:
+    """What one client may take: bytes of a body, seconds for a head."""
+
+    body_bytes: int = 64 * 1024 * 1024
+    header_seconds: float = 10.0
+
+
+class BoundedRequest(Request):
+    """A request whose body is held in memory and never outgrows the limit."""
+
+    defaultContentType = None
+    channel: BoundedChannel
+    content: BytesIO
+    _body_call: IDelayedCall | None = None
+    _body_started = 0.0
+    refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is complete: refuse a declared body that is too large, watch a slow one."""
+        self.content = BytesIO()
+        channel = self.channel
+        if length is not None and length > channel.site.limits.body_bytes:
+            self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
+        elif length != 0:
+            reactor = channel.site.reactor
+            self._body_started = reactor.seconds()
+            self._body_call = reactor.callLater(BODY_GRACE_SECONDS, self._check_rate)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Some of the body came."""
+        if self.refused:
+            return
+        if self.content.tell() + len(data) > self.channel.site.limits.body_bytes:
+            self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
+            return
+        self.content.write(data)
+
+    def _check_rate(self) -> None:
+        reactor = self.channel.site.reactor
+        if self.content.tell() < BODY_RATE * (reactor.seconds() - self._body_started):
+            self._body_call = None
+            self._refuse(408, "the body came too slowly")
+        else:
+            self._body_call = reactor.callLater(5, self._check_rate)
+
+    def _stop_watching(self) -> None:
+        if self._body_call is not None:
+            self._body_call.cancel()
+            self._body_call = None
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer before the body is in, and close: what follows on this connection is not a request."""
+        self._stop_watching()
+        self.refused = True
+        channel = self.channel
+        channel.refuse(early_answer(channel.path, status, sentence))
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The whole request is here."""
+        self._stop_watching()
+        if not self.refused:
+            super().requestReceived(command, path, version)
+
+    def parseCookies(self) -> None:
+        """Nothing here reads cookies."""
+
+    def process(self) -> None:
+        """Hand the request to the front's one resource: it routes by itself."""
+        site = self.site = self.channel.site
+        self.setHeader(b"Server", SERVER)
+        self.prepath = []
+        self.postpath = []
+        self.render(site.resource)
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client left."""
+        self._stop_watching()
+        super().connectionLost(reason)
+
+
+class BoundedChannel(http.HTTPChannel):
+    """A connection with an absolute deadline for each request head."""
+
+    site: BoundedSite
+    transport: Any
+    _head_call: IDelayedCall | None = None
+    _linger_call: IDelayedCall | None = None
+    _discarded = 0
+
+    @property
+    def path(self) -> bytes:
+        """The path of the request being read."""
+        return getattr(self, "_path", b"/")
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: if they leave a head unfinished, its clock runs."""
+        super().dataReceived(data)
+        if self._head_call is None and self.line_mode and not self._handlingRequest and self._head_begun():
+            self._head_call = self.site.reactor.callLater(self.site.limits.header_seconds, self._head_late)
+
+    def _head_begun(self) -> bool:
+        return bool(self._buffer) or bool(self.requests)
+
+    def allHeadersReceived(self) -> None:
+        """A head is complete."""
+        self._stop_head_clock()
+        super().allHeadersReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Body bytes, or bytes sent ahead of the answer: of those, only a little is put up with."""
+        if self._handlingRequest:
+            if sum(map(len, self._dataBuffer)) + len(data) > self._optimisticEagerReadSize:
+                # Reading on would be unbounded, and not reading would hide that the client left.
+                self.transport.abortConnection()
+                return
+        elif self.requests and self.requests[-1].refused:
+            return
+        super().rawDataReceived(data)
+
+    def refuse(self, answer: bytes) -> None:
+        """Write a whole answer and close.
+
+        What the client still sends is read and dropped for a moment: closing at once would reset the connection, and the
+        client would never see the answer.
+        """
+        self._stop_head_clock()
+        self.setTimeout(None)
+        self.transport.write(answer)
+        self.dataReceived = self._discard  # type: ignore[method-assign]
+        self._linger_call = self.site.reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.loseWriteConnection()
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded += len(data)
+        if self._discarded > LINGER_BYTES:
+            self.transport.abortConnection()
+
+    def _head_late(self) -> None:
+        self._head_call = None
+        self.refuse(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+    def _stop_head_clock(self) -> None:
+        if self._head_call is not None:
+            self._head_call.cancel()
+            self._head_call = None
+
+    def timeoutConnection(self) -> None:
+        """Idle for too long: closed without a log line, this is how keep-alive ends."""
+        self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        self.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_head_clock()
+        if self._linger_call is not None and self._linger_call.active():
+            self._linger_call.cancel()
+        super().connectionLost(reason)
+
+
+class BoundedSite(Site):
+    """A site over the front's resource. ``limits`` may be changed at any time; new requests see the change."""
+
+    protocol = BoundedChannel  # type: ignore[assignment]
+    requestFactory = BoundedRequest
+
+    def __init__(self, resource: IResource, limits: Limits, reactor: Any) -> None:
+        super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
+        self.limits = limits
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """HTTP/1.1 alone is offered over TLS."""
+        return [b"http/1.1"]
+
+    def startFactory(self) -> None:
+        """No access-log file: the relay says what a request was."""
+
+    def stopFactory(self) -> None:
+        """Nothing to close."""
+
+    def log(self, request: Any) -> None:
+        """See :meth:`startFactory`."""

@@ -1,0 +1,211 @@
+"""From what a client asked and a candidate to an upstream request, and from the upstream's answer back. Pure.
+
+Order of work on a body: dialect conversion (or the identity edit), thinking, payload rules, the provider's own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import attrs
+
+from cliproxy.dialects.gemini import repair
+from cliproxy.dialects.identity import edit_request
+from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest, Mint
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.dialects.toolids import client_names
+from cliproxy.dialects.transcoder import Transcoder, relay_unchanged, translate
+from cliproxy.dialects.writing import Edit
+from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import CompletionRequest
+from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
+from cliproxy.providers.inbound import Inbound
+from cliproxy.providers.interface import Operation, Provider, UpstreamCall, UpstreamRequest
+from cliproxy.providers.registry import PROVIDERS
+from cliproxy.routing import payload_rules, thinking
+from cliproxy.routing.route import Candidate
+from cliproxy.settings.model import Payload, Settings
+from cliproxy.usage.estimate import estimate
+
+@attrs.define
+class Outbound:
+    """One attempt's request, and how its answer is read.
+
+    :ivar request: None when there is nothing to send: ``answer`` is the whole answer, made here.
+    :ivar losses: what the translation of the request dropped.
+    """
+
+    source: Dialect
+    target: Dialect
+    asked: Asked
+    request: UpstreamRequest | None
+    answer: JSONObject = attrs.field(factory=dict)
+    losses: Sequence[Loss] = ()
+    finish: Callable[[bytes], bytes] = bytes
+    """For operations whose answer is one JSON object and no completion: the upstream's body to the client's."""
+
+    def transcoder(self, content_type: str, inbound: Inbound, edit: Edit | None) -> Transcoder:
+        """For a completion's body: unchanged where both sides speak the same dialect and shape, translated otherwise."""
+        assert self.request is not None
+        event_stream = content_type.startswith("text/event-stream")
+        from_stream = event_stream or (self.request.streams and (bool(inbound.alt) or "json" not in content_type))
+        if self.source.name == self.target.name and from_stream == inbound.stream:
+            return relay_unchanged(self.source, self.asked, stream=from_stream, edit=edit)
+        return translate(
+            self.source,
+            self.target,
+            self.asked,
+            from_stream=from_stream,
+            to_stream=inbound.stream,
+            as_array=bool(inbound.alt),
+            edit=edit,
+        )
+
+
+def prepare(
+    inbound: Inbound, target: Dialect, candidate: Candidate, settings: Settings, mint: Mint, now: int
+) -> Outbound:
+    """Build one attempt's request.
+
+    :param target: the dialect the client's answer is written in.
+    :param now: Unix seconds.
+    :raises RequestFault: the request cannot be read, or not be sent to this provider at all.
+    """
+    provider = PROVIDERS[candidate.credential.provider]
+    source = DIALECTS[provider.dialect]
+    asked = Asked(model=inbound.model, mint=mint, now=now, body=inbound.body)
+    outbound = Outbound(source, target, asked, None)
+    if inbound.operation is Operation.EMBED:
+        return _embedding(outbound, inbound, candidate, provider)
+    if inbound.operation is Operation.COUNT and not provider.counts_upstream:
+        return counted_here(outbound, inbound, candidate, mint)
+    same = inbound.dialect == source.name == target.name
+    if inbound.operation is Operation.COMPACT and not same:
+        raise RequestFault.bad("/responses/compact not supported by this model's provider", status=501)
+    streams = inbound.operation is Operation.GENERATE and provider.streams(inbound.stream, inbound.dialect)
+    if same:
+        body = _unchanged(inbound, asked, candidate, streams, source.name)
+    else:
+        body = _translated(inbound, asked, candidate, streams, source, outbound)
+    _adjust(body, inbound, candidate, provider, settings, translated=not same)
+    call = UpstreamCall(
+        model=candidate.model,
+        body=body,
+        stream=inbound.stream,
+        client_dialect=inbound.dialect,
+        operation=inbound.operation,
+        client_headers=inbound.headers,
+        alt=inbound.alt if same else "",
+        thinking_by_client=same and candidate.suffix is None,
+        claude_user_id=_claude_user(inbound),
+    )
+    provider.finish_body(call, candidate.credential)
+    outbound.request = provider.prepare(call, candidate.credential)
+    if inbound.operation is Operation.COUNT:
+        outbound.finish = partial(_count_answer, source, target)
+    return outbound
+
+
+def _unchanged(inbound: Inbound, asked: Asked, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
+    """The identity lane's body: a copy with next to nothing changed."""
+    body = inbound.copy()
+    options = body.get("stream_options")
+    wants_usage = isinstance(options, dict) and options.get("include_usage") is True
+    asked.request = CompletionRequest(dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage)
+    edit_request(dialect, body, model=candidate.model, stream=streams)
+    if dialect == "gemini":
+        repair(body)
+    return body
+
+
+def _translated(
+    inbound: Inbound, asked: Asked, candidate: Candidate, streams: bool, source: Dialect, outbound: Outbound
+) -> JSONObject:
+    """The IR lane's body: decoded from the client's dialect, encoded in the upstream's."""
+    request = inbound.decoded(asked.mint)
+    asked.request = request
+    asked.tool_names = client_names(request, source.name)
+    context = EncodeRequest(
+        model=candidate.model,
+        mint=asked.mint,
+        stream=streams,
+        max_output_tokens=candidate.info.max_completion_tokens or None,
+    )
+    body = source.encode_request(request, context)
+    outbound.losses = context.losses
+    return body
+
+
+def _adjust(
+    body: JSONObject, inbound: Inbound, candidate: Candidate, provider: Provider, settings: Settings, translated: bool
+) -> None:
+    """Thinking, then payload rules."""
+    rules = settings.payload
+    original = loads(dumps(body)) if rules.default or rules.default_raw else body
+    thinking.apply(
+        body,
+        client=inbound.dialect,
+        provider=provider.dialect,
+        suffix=candidate.suffix,
+        info=candidate.info,
+        codex=provider.kind == "codex" and translated,
+    )
+    if rules != Payload():
+        names = (candidate.model, candidate.alias, inbound.model)
+        payload_rules.apply(body, rules, protocol=provider.protocol, names=names, original=original)
+
+
+def _claude_user(inbound: Inbound) -> str | None:
+    metadata = inbound.body.get("metadata") if inbound.dialect == "claude" else None
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return user if isinstance(user, str) else None
+
+
+# -- operations that are not completions
+
+
+def counted_here(outbound: Outbound, inbound: Inbound, candidate: Candidate, mint: Mint) -> Outbound:
+    """A token count estimated here: the vendor has no such call."""
+    outbound.answer = count_body(outbound.target.name, estimate(inbound.decoded(mint), candidate.model))
+    return outbound
+
+
+def count_body(dialect: str, tokens: int) -> JSONObject:
+    """A count in the client's shape (dialects.md 20)."""
+    if dialect == "gemini":
+        return {"totalTokens": tokens, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}
+    return {"input_tokens": tokens}
+
+
+def _count_answer(source: Dialect, target: Dialect, data: bytes) -> bytes:
+    if source.name == target.name:
+        return data
+    body = _object(data)
+    tokens = body.get("totalTokens" if source.name == "gemini" else "input_tokens")
+    if not isinstance(tokens, int):
+        raise UpstreamFailure(ErrorDetail(502, "the upstream's token count could not be read"))
+    return dumps(count_body(target.name, tokens))
+
+
+def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, provider: Provider) -> Outbound:
+    """Embeddings: passed through in one dialect, converted between OpenAI's and Google's.
+
+    :raises RequestFault: 501, the provider has none.
+    """
+    raise NotImplementedError
+
+
+def _object(data: bytes) -> JSONObject:
+    """An upstream's JSON object.
+
+    :raises UpstreamFailure: 502, it is none.
+    """
+    try:
+        body = loads(data)
+    except InvalidJSON:
+        body = None
+    if not isinstance(body, dict):
+        raise UpstreamFailure(ErrorDetail(502, "the upstream's answer is not a JSON object"))
+    return body

@@ -1,0 +1,378 @@
+"""One exchange, from a client's body to its last byte. The page to read first.
+
+A request walks down (decode, route, failover, provider, wire) and its answer walks up once. What decides is below, pure;
+what waits is here and in :mod:`cliproxy.upstream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.logger import Logger
+
+from cliproxy.dialects.interface import Dialect, Mint
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import InvalidJSON, dumps, loads
+from cliproxy.pool.affinity import key_from
+from cliproxy.pool.pool import Lease
+from cliproxy.pool.trace import Trace
+from cliproxy.providers.inbound import Inbound
+from cliproxy.providers.interface import Operation
+from cliproxy.providers.outbound import Edit, Outbound, prepare
+from cliproxy.providers.registry import PROVIDERS
+from cliproxy.providers.secrets import mask_secrets
+from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.upstream.body import Pump
+from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
+from cliproxy.upstream.failover import Failover, Plan
+
+#: An upstream's error body is read this far.
+ERROR_LIMIT: Final = 1024 * 1024
+#: An answer that is one JSON object, and not a completion, is read this far.
+ANSWER_LIMIT: Final = 64 * 1024 * 1024
+
+SSE_HEADERS: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
+JSON_HEADERS: Final = (("Content-Type", "application/json"),)
+
+
+class Reply(Protocol):
+    """The client's side. ``begun`` says that status and headers are fixed, ``gone`` that nobody listens."""
+
+    begun: bool
+    gone: bool
+    status: int
+
+    def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """Fix status and headers."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+    def attach(self, producer: IPushProducer) -> None:
+        """Let the client's socket pace ``producer``."""
+
+    def detach(self) -> None:
+        """Stop pacing."""
+
+
+@attrs.define
+class Exchange:
+    """One client request on its way.
+
+    :ivar dialect: the one the client's answer is written in.
+    :ivar strict: a loss of meaning is refused rather than made.
+    :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
+    :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
+    :ivar headers: extra response headers.
+    """
+
+    id: str
+    client: str
+    inbound: Inbound
+    dialect: Dialect
+    snapshot: Snapshot
+    reply: Reply
+    strict: bool = False
+    route: Route | None = None
+    edit: Edit | None = None
+    headers: list[tuple[str, str]] = attrs.field(factory=list)
+    trace: Trace = attrs.field(factory=Trace)
+    lease: Lease[Candidate] | None = None
+    pump: Pump | None = None
+    losses: Sequence[Loss] = ()
+    usage: Usage | None = None
+    failed: ErrorDetail | None = None
+    started: float = 0.0
+    task: Deferred[None] | None = None
+    cut: ErrorDetail | None = None
+
+
+@attrs.define
+class _Delivery:
+    """What an attempt that succeeded has to give: a stream to pour, or a whole body."""
+
+    lease: Lease[Candidate]
+    outbound: Outbound
+    pump: Pump | None = None
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Relay:
+    """What all exchanges share. ``snapshot`` is replaced by a reload."""
+
+    _log = Logger()
+
+    def __init__(
+        self, snapshot: Snapshot, *, reactor: Any, client: Client, failover: Failover, mint: Mint, now: Callable[[], float]
+    ) -> None:
+        self.snapshot = snapshot
+        self.client = client
+        self.failover = failover
+        self._exchanges: dict[int, Exchange] = {}
+        self._idle: Deferred[None] | None = None
+        self._reactor = reactor
+        self._mint = mint
+        self._now = now
+
+    def start(self, exchange: Exchange) -> Deferred[None]:
+        """Answer one exchange, whatever happens. Cancelling the Deferred is the client's hang-up."""
+        exchange.task = Deferred.fromCoroutine(self._run(exchange))
+        return exchange.task
+
+    async def _run(self, exchange: Exchange) -> None:
+        exchange.started = self._reactor.seconds()
+        self._exchanges[id(exchange)] = exchange
+        heartbeat = Heartbeat(self._reactor, exchange)
+        try:
+            delivery = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
+            await self._deliver(exchange, delivery)
+        except RequestFault as fault:
+            self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
+        except UpstreamFailure as failure:
+            self._refuse(exchange, failure.detail, verbatim=self._verbatim(exchange, failure))
+        except CancelledError:
+            if exchange.cut is None:
+                raise
+            self._refuse(exchange, exchange.cut)
+        finally:
+            heartbeat.stop()
+            del self._exchanges[id(exchange)]
+            self._record(exchange)
+            if not self._exchanges:
+                self._became_idle()
+
+    def _plan(self, exchange: Exchange) -> Plan:
+        inbound, snapshot = exchange.inbound, exchange.snapshot
+        return Plan(
+            route=exchange.route or snapshot.router.resolve(inbound.model),
+            settings=snapshot.settings,
+            stream=inbound.stream,
+            affinity=key_from(inbound.headers, inbound.body, inbound.dialect),
+            trace=exchange.trace,
+            resolve=snapshot.router.resolve,
+            id=exchange.id,
+        )
+
+    # -- one attempt
+
+    async def _attempt(self, exchange: Exchange, lease: Lease[Candidate]) -> _Delivery:
+        settings = exchange.snapshot.settings
+        outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
+        exchange.lease, exchange.losses = lease, outbound.losses
+        if exchange.strict:
+            _refuse_losses(outbound.losses)
+        if outbound.request is None:
+            return _Delivery(lease, outbound, body=dumps(outbound.answer), headers=(("X-Cliproxy-Estimate", "true"),))
+        timeouts = Timeouts(
+            connect=settings.connect_timeout_seconds,
+            first_byte=settings.first_byte_timeout_seconds,
+            idle=settings.stream_idle_seconds,
+        )
+        proxy = lease.candidate.credential.proxy_url
+        response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
+        if not 200 <= response.status < 300:
+            raise await self._judged(exchange, lease, response)
+        if exchange.inbound.operation is not Operation.GENERATE:
+            body = outbound.finish(await response.read(ANSWER_LIMIT))
+            return _Delivery(lease, outbound, body=body)
+        return await self._generate(exchange, lease, outbound, response)
+
+    async def _generate(
+        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+    ) -> _Delivery:
+        content_type = response.headers.get("content-type", "")
+        transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
+        exchange.pump = pump = Pump(response, transcoder)
+        if exchange.inbound.stream:
+            await pump.held()
+            return _Delivery(lease, outbound, pump=pump)
+        return _Delivery(lease, outbound, pump=pump, body=await pump.whole())
+
+    async def _judged(self, exchange: Exchange, lease: Lease[Candidate], response: UpstreamResponse) -> UpstreamFailure:
+        body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
+        provider = PROVIDERS[lease.candidate.credential.provider]
+        detail = provider.judge(response.status, response.headers, body, self._now())
+        return UpstreamFailure(detail, FailureKind.STATUS, response.headers, body, provider.dialect)
+
+    # -- the way up
+
+    async def _deliver(self, exchange: Exchange, delivery: _Delivery) -> None:
+        reply, finish = exchange.reply, partial(self.failover.finish, delivery.lease)
+        if not exchange.inbound.stream:
+            finish()
+            length = () if reply.begun else (("Content-Length", str(len(delivery.body))),)
+            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *delivery.headers])
+            reply.write(delivery.body)
+            return
+        assert delivery.pump is not None
+        reply.begin(200, [*SSE_HEADERS, *self._headers(exchange)])
+        try:
+            await delivery.pump.pour(reply)
+        except CancelledError:
+            finish(cancelled=True)
+            raise
+        exchange.failed = delivery.pump.failure.detail if delivery.pump.failure is not None else None
+        finish(delivery.pump.failure)
+
+    def _headers(self, exchange: Exchange) -> list[tuple[str, str]]:
+        """What every answer says of itself."""
+        headers = exchange.trace.headers()
+        if exchange.losses:
+            headers.append(("X-Cliproxy-Losses", str(len(exchange.losses))))
+        upstream = exchange.trace.waited + sum(attempt.seconds for attempt in exchange.trace.attempts)
+        overhead = self._reactor.seconds() - exchange.started - upstream
+        headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, overhead) * 1000:.1f}"))
+        return headers + exchange.headers
+
+    def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
+        """The upstream's own error body, where the client speaks its dialect."""
+        same = failure.dialect == exchange.dialect.name
+        return failure.body if same and is_object(failure.body) else b""
+
+    def _refuse(
+        self, exchange: Exchange, detail: ErrorDetail, headers: tuple[tuple[str, str], ...] = (), verbatim: bytes = b""
+    ) -> None:
+        """Answer with an error: as an HTTP status while that is possible, in the stream once it has begun."""
+        reply, dialect = exchange.reply, exchange.dialect
+        exchange.failed = detail
+        if not reply.begun:
+            body = verbatim or dumps(dialect.encode_error(detail))
+            retry = [("Retry-After", str(max(1, -int(-detail.retry_after // 1))))] if detail.retry_after else []
+            length = ("Content-Length", str(len(body)))
+            reply.begin(detail.status, [*JSON_HEADERS, length, *retry, *self._headers(exchange), *headers])
+            reply.write(body)
+        elif exchange.inbound.stream:
+            reply.write(b"".join(map(dialect.frame, dialect.terminal_error(detail))))
+        else:
+            reply.write(verbatim or dumps(dialect.encode_error(detail)))
+
+    def _record(self, exchange: Exchange) -> None:
+        """One line a request: who asked, what for, who answered, how it ended."""
+        lease, settings = exchange.lease, exchange.snapshot.settings
+        transcoder = exchange.pump.transcoder if exchange.pump is not None else None
+        exchange.usage = transcoder.usage if transcoder is not None else None
+        ended = "client gone" if exchange.reply.gone and not exchange.reply.begun else str(exchange.reply.status)
+        self._log.info(
+            "[{id}] {client} {dialect} {model} -> {credential} {status} attempts={attempts} affinity={affinity}"
+            " seconds={seconds:.3f} tokens={usage}{why}",
+            id=exchange.id,
+            client=exchange.client,
+            dialect=exchange.inbound.dialect,
+            model=exchange.inbound.model[:80],
+            credential=lease.candidate.credential.label if lease is not None else "-",
+            status=ended,
+            attempts=len(exchange.trace.attempts),
+            affinity=exchange.trace.affinity.value,
+            seconds=self._reactor.seconds() - exchange.started,
+            usage=f"{exchange.usage.input}/{exchange.usage.output}" if exchange.usage is not None else "-",
+            why=f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else "",
+        )
+        if settings.debug and exchange.losses:
+            self._log.debug("[{id}] lost in translation: {losses}", id=exchange.id, losses=_named(exchange.losses))
+
+    # -- shutdown
+
+    @property
+    def open(self) -> int:
+        """Exchanges under way."""
+        return len(self._exchanges)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until no exchange is under way, at most so many seconds."""
+        if not self._exchanges:
+            return
+        self._idle = Deferred()
+        timer = self._reactor.callLater(seconds, self._became_idle)
+        await self._idle
+        if timer.active():
+            timer.cancel()
+
+    def _became_idle(self) -> None:
+        waiter, self._idle = self._idle, None
+        if waiter is not None:
+            waiter.callback(None)
+
+    def cut_all(self, detail: ErrorDetail) -> None:
+        """End every exchange with ``detail``, in the client's dialect: drain time is over."""
+        for exchange in list(self._exchanges.values()):
+            if exchange.pump is not None and exchange.reply.begun and exchange.inbound.stream:
+                exchange.pump.cut(detail)
+            elif exchange.task is not None:
+                exchange.cut = detail
+                exchange.task.cancel()
+
+
+class Heartbeat:
+    """Keeps an idle connection alive while the answer is awaited, from the moment the request is accepted.
+
+    A beat before the first content fixes status 200; what fails after it is told in-band. Nothing is written while the client
+    does not read.
+    """
+
+    def __init__(self, reactor: Any, exchange: Exchange) -> None:
+        settings, inbound = exchange.snapshot.settings, exchange.inbound
+        self._reactor = reactor
+        self._exchange = exchange
+        self._call: IDelayedCall | None = None
+        if inbound.operation is not Operation.GENERATE:
+            self._beat, self._seconds = None, 0
+        elif inbound.stream:
+            self._beat, self._seconds = exchange.dialect.heartbeat, settings.streaming.keepalive_seconds
+        else:
+            self._beat, self._seconds = b"\n", settings.nonstream_keepalive_interval
+        self._start()
+
+    def _start(self) -> None:
+        if self._beat is not None and self._seconds > 0:
+            self._call = self._reactor.callLater(self._seconds, self._tick)
+
+    def _tick(self) -> None:
+        exchange, reply = self._exchange, self._exchange.reply
+        assert self._beat is not None
+        if reply.gone:
+            return
+        if exchange.pump is None or not exchange.pump.paused:
+            reply.begin(200, SSE_HEADERS if exchange.inbound.stream else JSON_HEADERS)
+            reply.write(self._beat)
+        self._start()
+
+    def stop(self) -> None:
+        """No more beats."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+
+def is_object(data: bytes) -> bool:
+    """Whether ``data`` is a JSON object."""
+    try:
+        return isinstance(loads(data), dict)
+    except InvalidJSON:
+        return False
+
+
+def _named(losses: Sequence[Loss]) -> str:
+    return "; ".join(f"{loss.what} at {loss.where}" if loss.where else loss.what for loss in losses)
+
+
+def _refuse_losses(losses: Sequence[Loss]) -> None:
+    """``strict-translation``.
+
+    :raises NotExpressible: naming every loss of meaning.
+    """
+    meant = [loss for loss in losses if loss.meaning]
+    if meant:
+        sentence = f"strict-translation: the upstream's dialect cannot say {_named(meant)}"
+        raise NotExpressible(ErrorDetail(400, sentence, code="loss_of_meaning", param=meant[0].where or None))

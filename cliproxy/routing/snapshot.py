@@ -1,0 +1,37 @@
+"""A configuration compiled for use. A request keeps the snapshot it began with; a reload makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.credentials import credentials_from
+from cliproxy.routing.router import Router
+from cliproxy.pool.credential import Credential
+from cliproxy.settings.model import Secret, Settings
+
+
+@attrs.frozen(eq=False)
+class Snapshot:
+    """Everything decided by the configuration alone.
+
+    :ivar secrets: every configured secret, for masking in relayed error bodies.
+    """
+
+    settings: Settings
+    credentials: tuple[Credential, ...]
+    catalog: Catalog
+    router: Router
+    secrets: tuple[Secret, ...]
+
+    @classmethod
+    def build(cls, settings: Settings, environment: Mapping[str, str]) -> Snapshot:
+        """Compile ``settings``. ``environment`` gives vendors' keys in demo mode."""
+        credentials = credentials_from(settings, environment)
+        catalog = Catalog.build(settings, credentials)
+        keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
+        keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
+        keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
+        return cls(settings, credentials, catalog, Router(catalog, settings), tuple({key for key in keys if key}))

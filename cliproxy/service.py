@@ -1,0 +1,183 @@
+"""The composition root: everything is built and joined here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from twisted.application.service import MultiService
+from twisted.application.strports import service as listening
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import quoteStringArgument
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from cliproxy.errors import ErrorDetail
+from cliproxy.front.claude import ClaudeRoutes
+from cliproxy.front.gemini import GeminiRoutes
+from cliproxy.front.openai import OpenAIRoutes
+from cliproxy.front.root import RootResource
+from cliproxy.front.routes import Front
+from cliproxy.front.site import BoundedSite, Limits
+from cliproxy.pool.pool import Pool
+from cliproxy.providers.demo import answer as demo_answer
+from cliproxy.relay import Relay
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import Settings
+from cliproxy.upstream.client import Client
+from cliproxy.upstream.failover import Failover
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+#: After drain time the last answers get this long to be written.
+_LAST_WRITE_SECONDS: Final = 2.0
+
+
+class CliproxyService(MultiService):
+    """The daemon as a service; its :attr:`resource` can be mounted in any twisted.web site.
+
+    :param settings: what to serve.
+    :param reactor: the reactor, also for time.
+    :param listen: listen where ``settings`` say; False for those who mount :attr:`resource` themselves (body size and
+        header deadline are then their site's affair).
+    :param environment: proxies' and, in demo mode, vendors' environment variables.
+    :param endpoint: a Twisted endpoint description to listen on instead of the settings' host and port.
+    :param entropy: for ids, jitter and picks.
+    :param now: Unix seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        *,
+        listen: bool = True,
+        environment: Mapping[str, str] = os.environ,
+        endpoint: str = "",
+        entropy: random.Random | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.reactor = reactor
+        self.environment = environment
+        entropy = entropy or random.SystemRandom()
+        self.pool = Pool()
+        self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
+        snapshot = Snapshot.build(settings, environment)
+        self.pool.keep([credential.id for credential in snapshot.credentials])
+        self.relay = Relay(
+            snapshot,
+            reactor=reactor,
+            client=self.client,
+            failover=Failover(self.pool, reactor, entropy),
+            mint=lambda prefix: prefix + "".join(entropy.choices(_ALPHABET, k=24)),
+            now=now,
+        )
+        self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}")
+        self.resource: IResource = _tree(self.front)
+        self.site = BoundedSite(self.resource, _limits(settings), reactor)
+        self._endpoint = Remembered()
+        if listen:
+            # strports' own service, because a port that is taken then ends the process instead of leaving it deaf
+            listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
+            self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
+            listener.setServiceParent(self)
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self.relay.snapshot.settings
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port listened on, once it is; None without a listener of our own."""
+        where = self._endpoint.address
+        return where.port if isinstance(where, IPv4Address | IPv6Address) else None
+
+    def clear_cooldowns(self) -> None:
+        """Forget every cool-down; the next request tries each credential afresh."""
+        self.relay.failover.clear()
+        self._log.info("all cool-downs are cleared")
+
+    def apply(self, settings: Settings) -> None:
+        """Put a checked configuration in force. Requests under way keep the one they began with.
+
+        :raises SettingsError: it cannot be used; the old one stays.
+        """
+        snapshot = Snapshot.build(settings, self.environment)
+        old = self.settings
+        if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
+            self._log.warn("host, port and tls take effect at the next start")
+        self.relay.snapshot = snapshot
+        self.site.limits = _limits(settings)
+        self.pool.keep([credential.id for credential in snapshot.credentials])
+
+    def stopService(self) -> Deferred[None]:
+        """Readiness off, stop accepting, let what runs finish within ``drain-seconds``, then cut it with an error."""
+        self.front.draining = True
+        stopped = super().stopService()
+        return Deferred.fromCoroutine(self._drain(stopped))
+
+    async def _drain(self, stopped: Deferred[Any]) -> None:
+        await stopped
+        if self.relay.open:
+            self._log.info("draining: {open} requests are under way", open=self.relay.open)
+            await self.relay.idle(self.settings.drain_seconds)
+        if self.relay.open:
+            self._log.warn("drain time is over: cutting {open} requests", open=self.relay.open)
+            self.relay.cut_all(ErrorDetail(503, "cliproxy is shutting down"))
+            await self.relay.idle(_LAST_WRITE_SECONDS)
+        await self.client.close()
+
+
+@implementer(IStreamServerEndpoint)
+class Remembered:
+    """An endpoint that remembers where it came to listen: port 0 is only known afterwards."""
+
+    endpoint: Any = None
+    address: IAddress | None = None
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        """Listen."""
+
+        def note(port: Any) -> Any:
+            self.address = port.getHost()
+            return port
+
+        listening: Deferred[Any] = self.endpoint.listen(factory).addCallback(note)
+        return listening
+
+
+def _tree(front: Front) -> IResource:
+    """The whole front: each app and the path prefixes it owns; OpenAI's owns the rest."""
+    return RootResource(
+        front,
+        [
+            ((b"/v1beta", b"/v1/models/", b"/v1/publishers/"), GeminiRoutes(front).app),
+            ((b"/v1/messages",), ClaudeRoutes(front).app),
+            ((b"",), OpenAIRoutes(front).app),
+        ],
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_body_mb * 1024 * 1024, settings.header_timeout_seconds)
+
+
+def endpoint_of(settings: Settings) -> str:
+    """The endpoint description of the settings' listener."""
+    host = settings.host or "0.0.0.0"
+    family = "6" if ":" in host else ""
+    where = f"port={settings.port}:interface={quoteStringArgument(host)}"
+    if not settings.tls.enable:
+        return f"tcp{family}:{where}"
+    key, cert = (quoteStringArgument(path) for path in (settings.tls.key, settings.tls.cert))
+    return f"ssl:{where}:privateKey={key}:certKey={cert}"

@@ -1,0 +1,91 @@
+"""The twistd plugin's two halves: options and the service they make.
+
+Nothing that installs a reactor (klein, twisted.web.proxy) is imported before :func:`makeService` runs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+from twisted.application.service import IService, MultiService
+from twisted.python import usage
+
+from cliproxy.errors import SettingsError
+from cliproxy.settings.load import Loaded, load
+from cliproxy.settings.model import ClientKey, Secret, Settings
+
+DEFAULT_CONFIG = "config.yaml"
+
+
+class Options(usage.Options):
+    """What the daemon is told on its command line; the rest is in the configuration file."""
+
+    synopsis = "[options]"
+    longdesc = f"Serves until it is stopped. Without --config, {DEFAULT_CONFIG} here is used; without one, the demo."
+    optParameters: ClassVar[list[list[Any]]] = [
+        ["config", "c", None, "The configuration file"],
+        ["host", None, None, "Listen on this address, whatever the file says"],
+        ["port", None, None, "Listen on this port, whatever the file says", int],
+    ]
+    loaded: Loaded
+    path: Path | None = None
+
+    def postOptions(self) -> None:
+        """Read and check the configuration.
+
+        :raises usage.UsageError: it cannot be used; the message holds every problem.
+        """
+        given = self["config"]
+        if given is not None or Path(DEFAULT_CONFIG).exists():
+            self.path = Path(given or DEFAULT_CONFIG).resolve()
+        try:
+            self.loaded = self.read()
+        except SettingsError as error:
+            raise usage.UsageError("\n".join(error.problems)) from None
+
+    def read(self) -> Loaded:
+        """Read the file again, the command line on top of it.
+
+        :raises SettingsError: it cannot be used.
+        """
+        if self.path is None:
+            return Loaded(demo_settings(self["host"], self["port"], random.SystemRandom()))
+        return load(self.path, host=self["host"], port=self["port"], environ=os.environ)
+
+
+def demo_settings(host: str | None, port: int | None, entropy: random.Random) -> Settings:
+    """What runs with no configuration: the demo provider behind a fresh client key."""
+    key = f"sk-cliproxy-{entropy.getrandbits(128):032x}"
+    settings = Settings(demo=True, api_keys=(ClientKey(Secret(key)),))
+    if host is not None:
+        settings = attrs.evolve(settings, host=host)
+    return settings if port is None else attrs.evolve(settings, port=port)
+
+
+def makeService(options: Options) -> IService:
+    """The daemon: the service itself, its reload, its signals, and a word on the terminal when it listens."""
+    from twisted.internet import reactor
+
+    from cliproxy.announce import Announcement
+    from cliproxy.reload import Reloader, Signals
+    from cliproxy.service import CliproxyService
+
+    handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
+    daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
+    whole = MultiService()
+    daemon.setServiceParent(whole)
+    actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
+    if options.path is not None:
+        reloader = Reloader(options.path, options.read, daemon.apply, reactor)
+        reloader.setServiceParent(whole)
+        actions[signal.SIGHUP] = reloader.reload
+    Signals(reactor, actions).setServiceParent(whole)
+    Announcement(daemon, options.loaded.warnings, options.path, partial(print, file=sys.stderr, flush=True)).setServiceParent(whole)
+    return whole

@@ -1,0 +1,212 @@
+"""The pump: an upstream's body through a transcoder to the client, held back until it shows content.
+
+Before the first content event everything the transcoder says is held (up to :data:`HOLD_EVENTS` pieces or
+:data:`HOLD_BYTES`), so that an error inside a 200 can still fail over. After that, the client's socket sets the pace.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from cliproxy.dialects.transcoder import Transcoder
+from cliproxy.errors import ErrorDetail, FailureKind, UpstreamFailure
+from cliproxy.upstream.client import UpstreamResponse
+
+HOLD_EVENTS: Final = 64
+HOLD_BYTES: Final = 256 * 1024
+
+
+class Sink(Protocol):
+    """Where the pump pours: the client's side of the reply."""
+
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+
+    def attach(self, producer: IPushProducer) -> None:
+        """Pace ``producer`` from now on."""
+
+    def detach(self) -> None:
+        """Stop pacing."""
+
+
+@implementer(IPushProducer)
+class Pump:
+    """One upstream body on its way. Call :meth:`held` and then :meth:`pour`, or :meth:`whole` alone.
+
+    :ivar over: nothing more will come.
+    :ivar paused: the client does not read.
+    :ivar failure: why the upstream's answer is not whole, once known; None after a whole one.
+    """
+
+    _log = Logger()
+
+    def __init__(self, response: UpstreamResponse, transcoder: Transcoder) -> None:
+        self._response = response
+        self.transcoder = transcoder
+        self._pieces: list[bytes] = []
+        self._held_bytes = 0
+        self._holding = False
+        self._sink: Sink | None = None
+        self._waiter: Deferred[None] | None = None
+        self.over = False
+        self.paused = False
+        self.failure: UpstreamFailure | None = None
+
+    # -- the upstream's side
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the upstream's body."""
+        if self.over:
+            return
+        transcoder = self.transcoder
+        try:
+            pieces = transcoder.receive(data)
+            if transcoder.ended:
+                pieces += transcoder.close()
+        except Exception:
+            self._give_up()
+            return
+        self._pass(pieces)
+        if transcoder.ended:
+            self._end()
+        elif self._holding and self._shown():
+            self._response.pause()
+            self._fire()
+
+    def ended(self, failure: UpstreamFailure | None) -> None:
+        """The upstream's body ended, whole (None) or not."""
+        if self.over:
+            return
+        try:
+            pieces = self.transcoder.close() if failure is None else self.transcoder.fail(failure.detail)
+        except Exception:
+            self._give_up()
+            return
+        self.failure = failure
+        self._pass(pieces)
+        self._end()
+
+    def _give_up(self) -> None:
+        """A decoder met what it was not built for: the stream is lost, the daemon is not."""
+        self._log.failure("an upstream answer could not be translated")
+        self._pass(self.transcoder.fail(ErrorDetail(502, "the upstream's answer could not be read")))
+        self._end()
+
+    def _end(self) -> None:
+        """The terminal event is out. A failed upstream is closed; a finished one runs out and is used again."""
+        self.over = True
+        failed = self.transcoder.failed
+        if failed is not None:
+            self._response.cancel()
+            if self.failure is None:
+                self.failure = UpstreamFailure(failed)
+        self._fire()
+
+    # -- the hold
+
+    def _pass(self, pieces: list[bytes]) -> None:
+        if not pieces:
+            return
+        if self._sink is not None:
+            self._sink.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        else:
+            self._pieces += pieces
+            self._held_bytes += sum(map(len, pieces))
+
+    def _shown(self) -> bool:
+        return self.transcoder.started or len(self._pieces) > HOLD_EVENTS or self._held_bytes > HOLD_BYTES
+
+    def _fire(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.callback(None)
+
+    async def _wait(self) -> None:
+        self._waiter = Deferred()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def held(self) -> None:
+        """Wait for the first content, the end, or a full hold. Cancelling closes the connection.
+
+        :raises UpstreamFailure: the answer failed before it showed content.
+        """
+        self._holding = True
+        self._response.deliver(self)
+        try:
+            if not self.over and not self._shown():
+                await self._wait()
+        except CancelledError:
+            self._response.cancel()
+            raise
+        self._holding = False
+        if self.failure is not None and not self.transcoder.started:
+            raise self.failure
+
+    async def whole(self) -> bytes:
+        """The whole answer as the client's one body. Cancelling closes the connection.
+
+        :raises UpstreamFailure: the answer failed.
+        """
+        self._response.deliver(self)
+        try:
+            if not self.over:
+                await self._wait()
+        except CancelledError:
+            self._response.cancel()
+            raise
+        if self.failure is not None:
+            raise self.failure
+        return b"".join(self._pieces)
+
+    # -- the client's side
+
+    async def pour(self, sink: Sink) -> None:
+        """Give the client what was held and all that follows; returns when the answer is over, whole or not.
+
+        Cancelling closes the upstream connection.
+        """
+        self._sink = sink
+        pieces, self._pieces = self._pieces, []
+        self._pass(pieces)
+        if self.over:
+            return
+        sink.attach(self)
+        try:
+            self._response.resume()
+            if not self.over:
+                await self._wait()
+        except CancelledError:
+            self._response.cancel()
+            raise
+        finally:
+            sink.detach()
+
+    def cut(self, detail: ErrorDetail) -> None:
+        """End the stream from our side (shutdown): the client gets its dialect's terminal error."""
+        if not self.over:
+            self.failure = UpstreamFailure(detail, FailureKind.TRANSPORT)
+            self._pass(self.transcoder.fail(detail))
+            self._end()
+
+    def pauseProducing(self) -> None:
+        """The client's socket is full."""
+        self.paused = True
+        if not self.over:
+            self._response.pause()
+
+    def resumeProducing(self) -> None:
+        """It has room again."""
+        self.paused = False
+        if not self.over:
+            self._response.resume()
+
+    def stopProducing(self) -> None:
+        """The client is gone; the cancelled route closes the upstream."""
