@@ -113,6 +113,7 @@ def check(body: dict[str, Any], record: Record) -> Heard:
         need(is_count(body.get("max_tokens"), 1), "Field required", "max_tokens")
     messages = body.get("messages")
     need(isinstance(messages, list) and messages, "at least one message is required", "messages")
+    assert isinstance(messages, list)
     heard = Heard(body["model"], stream=body.get("stream") is True, max_tokens=body.get("max_tokens"))
     heard.system = _system(body.get("system"))
     heard.tools = _check_tools(body)

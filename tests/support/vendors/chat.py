@@ -146,6 +146,7 @@ def check(body: dict[str, Any]) -> Heard:
     need(matches(r".+", body.get("model")), "you must provide a model parameter", "model")
     messages = body.get("messages")
     need(isinstance(messages, list) and messages, "Missing required parameter: 'messages'.", "messages")
+    assert isinstance(messages, list)
     heard = Heard(body["model"], stream=body.get("stream") is True)
     _check_options(body)
     heard.tools = _check_tools(body)
@@ -353,6 +354,7 @@ def _embeddings(body: dict[str, Any]) -> bytes:
         "'$.input' is invalid.",
         "input",
     )
+    assert isinstance(inputs, list)
     form = body.get("encoding_format", "float")
     need(form in ("float", "base64"), "Invalid encoding_format.", "encoding_format")
     data = []

@@ -351,7 +351,7 @@ def _part(part: Any, where: str, vertex: bool) -> dict[str, Any]:
         response = part["functionResponse"] = _known(part["functionResponse"], known, f"{where}.function_response")
         need(isinstance(response.get("response"), dict), f"Invalid value at '{where}.function_response.response'")
         need(response.get("name"), f"{where}.function_response.name: Name cannot be empty.")
-    return part
+    return dict(part)
 
 
 def _read_contents(contents: list[dict[str, Any]], heard: Heard) -> None:

@@ -278,6 +278,7 @@ def check(body: dict[str, Any]) -> Heard:
     need(matches(r".+", body.get("model")), "Missing required parameter: 'model'.", "model")
     given = body.get("input")
     need(isinstance(given, str | list) and given, "Missing required parameter: 'input'.", "input")
+    assert isinstance(given, str | list)
     heard = Heard(body["model"], stream=body.get("stream") is True, system=body.get("instructions") or "")
     for name in body.get("include") or ():
         need(name in _INCLUDES, f"Invalid value: '{name}'.", "include")
@@ -446,6 +447,7 @@ def _read_message(item: dict[str, Any], where: str, heard: Heard) -> None:
     kinds = {"output_text", "refusal"} if role == "assistant" else _INPUT_PARTS
     if not isinstance(content, str):
         need(isinstance(content, list), "Invalid type for content.", f"{where}.content")
+        assert isinstance(content, list)
         for number, part in enumerate(content):
             kind = part.get("type") if isinstance(part, dict) else None
             need(

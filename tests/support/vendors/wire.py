@@ -195,8 +195,10 @@ class _Connection(socketserver.StreamRequestHandler):
                     return
                 if not exchange.keep_alive or record.header("connection") == "close":
                     return
-        except (BadFraming, OSError) as error:
+        except (BadFraming, ValueError) as error:
             self.server.framing_faults.append(str(error))
+        except OSError:
+            pass  # hung up between requests
         finally:
             self.server.opened(-1)
 
