@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from cliproxy.errors import ErrorDetail, UpstreamFailure
-from cliproxy.pool.offer import O
+from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Pool, Standing, State
 from cliproxy.pool.verdict import Fault, usable_status
 from cliproxy.pool.walk import Failed, Walk
@@ -18,7 +18,7 @@ COOLING = "model_cooldown"
 CROWDED = "too_many_waiting"
 
 
-def ending(walk: Walk[O], pool: Pool, now: float, *, crowded: bool = False) -> UpstreamFailure:
+def ending(walk: Walk[OfferT], pool: Pool, now: float, *, crowded: bool = False) -> UpstreamFailure:
     """The failure to answer with: the last upstream answer; for refused credentials, whatever stood behind them, a 502,
     since the client's own key was fine; a 429 with Retry-After when all are cooling.
 
@@ -37,7 +37,7 @@ def ending(walk: Walk[O], pool: Pool, now: float, *, crowded: bool = False) -> U
     return _unserved(walk, [pool.standing(offer, now) for offer in walk.offers], due)
 
 
-def _due(walk: Walk[O], pool: Pool, now: float) -> float | None:
+def _due(walk: Walk[OfferT], pool: Pool, now: float) -> float | None:
     """Seconds until the nearest cool-down of the route ends; None when somebody is not cooling."""
     standings = [pool.standing(offer, now) for offer in walk.offers]
     ends = [
@@ -59,7 +59,7 @@ def _last_word(failed: Failed, due: float | None) -> UpstreamFailure:
     return UpstreamFailure(attrs.evolve(detail, status=status), failure.kind)
 
 
-def _unserved(walk: Walk[O], standings: Sequence[Standing], due: float | None) -> UpstreamFailure:
+def _unserved(walk: Walk[OfferT], standings: Sequence[Standing], due: float | None) -> UpstreamFailure:
     """Nothing was tried."""
     cooled = [standing for standing in standings if standing.state in (State.COOLING, State.PROBED)]
     if not cooled:

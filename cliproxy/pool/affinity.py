@@ -1,0 +1,154 @@
+"""Affinity: a conversation keeps its credential, so that the vendor's prompt cache keeps its worth. Pure.
+
+A preference, never a pin: where home is unusable the conversation visits another credential, always the same one while
+it can, and goes home when home is well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.pool.offer import Key
+
+#: Headers in which clients name their session, lower-case, the most telling first.
+SESSION_HEADERS: Final = (
+    "x-session-id",
+    "session_id",
+    "session-id",
+    "conversation_id",
+    "x-claude-code-session-id",
+    "x-amp-thread-id",
+    "x-opencode-session",
+    "x-session-affinity",
+)
+
+#: Of a long first message the ends are hashed: agents put what they say to everyone first and the task last.
+_END_BYTES: Final = 4096
+
+
+@attrs.define
+class Home:
+    """Where one conversation lives.
+
+    :ivar home: the offer that served it first.
+    :ivar proven: home has answered; until then whoever answers first becomes it.
+    :ivar away: where it is served while home is unusable.
+    :ivar seen: when it was last served, monotonic seconds.
+    """
+
+    home: Key
+    seen: float
+    proven: bool = False
+    away: Key | None = None
+
+
+class Homes:
+    """Conversations by key, the least recently served first. Bounded in number and in time."""
+
+    def __init__(self) -> None:
+        self._homes: OrderedDict[str, Home] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._homes)
+
+    def find(self, key: str, now: float, ttl: float) -> Home | None:
+        """The conversation's home, when it was served within ``ttl`` seconds."""
+        home = self._homes.get(key)
+        if home is not None and now - home.seen > ttl:
+            del self._homes[key]
+            return None
+        return home
+
+    def settle(self, key: str, offer: Key, now: float, limit: int) -> None:
+        """A conversation is first seen, or must move for good; at most ``limit`` are remembered."""
+        self._homes[key] = Home(offer, now)
+        self._homes.move_to_end(key)
+        while len(self._homes) > limit:
+            self._homes.popitem(last=False)
+
+    def served(self, key: str, offer: Key, now: float) -> None:
+        """``offer`` answered the conversation."""
+        home = self._homes.get(key)
+        if home is None:
+            return
+        if not home.proven:
+            home.home, home.proven = offer, True
+        elif offer != home.home:
+            home.away = offer
+        home.seen = now
+        self._homes.move_to_end(key)
+
+
+def key_from(headers: Mapping[str, str], body: JSONObject, dialect: str) -> str | None:
+    """What names the conversation a request belongs to, as a digest; None when nothing does.
+
+    A session header, else ``prompt_cache_key``, else ``metadata.user_id``, else the stable prefix: what the system says
+    and the first message, which every later turn repeats.
+
+    :param headers: the client's, lower-case names.
+    :param body: in the client's dialect, as parsed.
+    """
+    for name in SESSION_HEADERS:
+        value = headers.get(name)
+        if value:
+            return _digest(b"session", value.encode("utf-8", "replace"))
+    cache_key = body.get("prompt_cache_key")
+    if isinstance(cache_key, str) and cache_key:
+        return _digest(b"cache", cache_key.encode("utf-8", "replace"))
+    metadata = body.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    if isinstance(user, str) and user:
+        return _digest(b"user", user.encode("utf-8", "replace"))
+    system, first = ["".join(_said(part)).encode("utf-8", "replace") for part in _stable_prefix(body, dialect)]
+    return _digest(b"prefix", _ends(system), _ends(first)) if system or first else None
+
+
+def _stable_prefix(body: JSONObject, dialect: str) -> tuple[JSON, JSON]:
+    match dialect:
+        case "claude":
+            return body.get("system"), _first(body.get("messages"), "user")
+        case "gemini":
+            return body.get("systemInstruction", body.get("system_instruction")), _first(body.get("contents"), "user")
+        case "responses":
+            said = body.get("input")
+            return body.get("instructions"), said if isinstance(said, str) else _first(said, "user")
+        case _:
+            messages = body.get("messages")
+            leading = messages[0] if isinstance(messages, list) and messages else None
+            return leading, _first(messages, "user")
+
+
+def _first(messages: JSON, role: str) -> JSON:
+    """The first message of ``role``; without one the first message."""
+    if not isinstance(messages, list) or not messages:
+        return None
+    for message in messages:
+        if isinstance(message, dict) and message.get("role") == role:
+            return message
+    return messages[0]
+
+
+def _said(value: JSON) -> Iterator[str]:
+    """The text in a message or a system prompt. Cache marks are not text: clients move them from turn to turn."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _said(item)
+    elif isinstance(value, dict):
+        for member in ("text", "content", "parts"):
+            yield from _said(value.get(member))
+
+
+def _ends(data: bytes) -> bytes:
+    return data if len(data) <= 2 * _END_BYTES else data[:_END_BYTES] + data[-_END_BYTES:]
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()

@@ -1,0 +1,360 @@
+"""The pool: which credential serves, and what is held against whom. A pure state machine, always told the time.
+
+It outlives configurations: health is kept under (credential id, upstream model), so reloads and refreshes leave it be.
+Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, Generic
+
+import attrs
+
+from cliproxy.pool.affinity import Home, Homes
+from cliproxy.pool.cooldown import Health
+from cliproxy.pool.offer import Key, Offer, OfferT, key_of
+from cliproxy.pool.selectors import Turns
+from cliproxy.pool.verdict import Fault, Verdict
+from cliproxy.pool.walk import Walk
+
+#: Where a fault of the whole credential is kept: no model has this name.
+WHOLE: Final = ""
+
+
+class State(enum.Enum):
+    """Whether an offer can be taken."""
+
+    USABLE = "usable"
+    BUSY = "busy"
+    """Well, but at its ``max-concurrency``."""
+    PROBED = "probed"
+    """Half-open, and one request is finding out."""
+    COOLING = "cooling"
+
+
+@attrs.frozen
+class Standing:
+    """How an offer stands now.
+
+    :ivar until: when its cool-down ends; None when it has none. In the past: half-open.
+    :ivar reason: why it was cooled.
+    :ivar status: the status that cooled it, 0 when none did.
+    """
+
+    state: State
+    until: float | None = None
+    reason: Fault | None = None
+    status: int = 0
+
+
+class Affinity(enum.Enum):
+    """What became of a conversation's preference; the ``X-Cliproxy-Affinity`` words."""
+
+    HIT = "hit"
+    MISS = "miss"
+    MOVED = "moved"
+    NONE = "none"
+
+
+class Hope(enum.Enum):
+    """Why a walk has no lease, and what it waits for."""
+
+    BUDGET = "budget"
+    """An offer is usable; only the fleet's retry budget forbids it."""
+    TURN = "turn"
+    """An offer is well and full."""
+    ROUND = "round"
+    """Everybody was tried, somebody is still usable: another round, after a backoff."""
+    RECOVERY = "recovery"
+    """All are cooling, and the nearest is due soon enough."""
+    NONE = "none"
+
+
+@attrs.frozen
+class Prospect:
+    """See :meth:`Pool.prospect`.
+
+    :ivar due: the nearest end of a cool-down among those it may still try.
+    """
+
+    hope: Hope
+    due: float | None = None
+
+
+@attrs.define(eq=False)
+class Lease(Generic[OfferT]):
+    """One attempt's hold on an offer. Ends with :meth:`Pool.succeed`, :meth:`Pool.fail` or :meth:`Pool.release`.
+
+    :ivar candidate: the offer taken.
+    :ivar walk: whose attempt it is.
+    :ivar number: which attempt of its request this is, from 1.
+    :ivar began: when it was taken.
+    :ivar probing: the half-open health this attempt probes.
+    :ivar answered: it showed content.
+    :ivar ended: the hold is over.
+    """
+
+    candidate: OfferT
+    walk: Walk[OfferT]
+    number: int
+    began: float
+    affinity: Affinity = Affinity.NONE
+    probing: list[Health] = attrs.field(factory=list)
+    answered: bool = False
+    ended: bool = False
+
+
+class Pool:
+    """The health, the load and the homes of all credentials.
+
+    :ivar changes: grows with every change worth saving.
+    """
+
+    def __init__(self) -> None:
+        self._health: dict[Key, Health] = {}
+        self._in_flight: dict[str, int] = {}
+        self._turns = Turns()
+        self._homes = Homes()
+        self.changes = 0
+
+    # -- looking
+
+    def in_flight(self, credential_id: str) -> int:
+        """Requests that hold the credential now."""
+        return self._in_flight.get(credential_id, 0)
+
+    def resets_at(self, offer: Offer) -> float:
+        """When the vendor's window is known to be renewed; infinity when that is not known."""
+        health = self._health.get(key_of(offer))
+        return math.inf if health is None or health.resets_at is None else health.resets_at
+
+    def standing(self, offer: Offer, now: float) -> Standing:
+        """How ``offer`` stands."""
+        worst: Health | None = None
+        probed = False
+        for health in self._held_against(offer):
+            if health.until is not None and (worst is None or worst.until is None or health.until > worst.until):
+                worst = health
+            probed = probed or health.probed
+        most = offer.credential.max_concurrency
+        state = State.BUSY if 0 < most <= self.in_flight(offer.credential.id) else State.USABLE
+        if worst is None:
+            return Standing(state)
+        if worst.cooling(now):
+            state = State.COOLING
+        elif probed:
+            state = State.PROBED
+        return Standing(state, worst.until, worst.reason, worst.status)
+
+    def usable(self, offer: Offer, now: float) -> bool:
+        """Whether ``offer`` could be taken now."""
+        return self.standing(offer, now).state is State.USABLE
+
+    def _held_against(self, offer: Offer) -> Iterator[Health]:
+        for model in (WHOLE, offer.model):
+            health = self._health.get((offer.credential.id, model))
+            if health is not None:
+                yield health
+
+    def cooldowns(self) -> Mapping[Key, Health]:
+        """What is held against whom, by (credential id, model); model :data:`WHOLE` is all of them. To be read only."""
+        return self._health
+
+    # -- taking
+
+    def order(self, walk: Walk[OfferT], now: float) -> list[OfferT]:
+        """The offers the walk could take now, in the order it would: the best tier by strategy, home first."""
+        if not self._any_up(walk.offers, now):
+            self._lift(walk.offers, now)
+        usable = [offer for offer in walk.open() if self.usable(offer, now)]
+        tier = _top_tier(usable)
+        ordered = self._turns.order(walk.settings.routing.strategy, walk.name, tier, walk.offers, self)
+        home = self._home(walk, now)
+        if home is not None:
+            ordered.sort(key=lambda offer: (key_of(offer) != home.home, key_of(offer) != home.away))
+        return ordered
+
+    def pick(self, walk: Walk[OfferT], now: float) -> Lease[OfferT] | None:
+        """Take the best offer the walk may still try; None when none is usable now."""
+        ordered = self.order(walk, now)
+        if not ordered:
+            return None
+        offer = ordered[0]
+        lease = Lease(offer, walk, walk.number + 1, now)
+        lease.affinity = self._welcome(walk, offer, now)
+        if lease.affinity is not Affinity.HIT:
+            self._turns.take(walk.settings.routing.strategy, walk.name, offer, ordered)
+        walk.take(offer)
+        for health in self._held_against(offer):
+            if health.half_open(now):
+                health.probed = True
+                lease.probing.append(health)
+        self._in_flight[offer.credential.id] = self.in_flight(offer.credential.id) + 1
+        return lease
+
+    def _home(self, walk: Walk[OfferT], now: float) -> Home | None:
+        wanted = walk.settings.affinity
+        if walk.conversation is None or not wanted.enabled or len(walk.offers) < 2:
+            return None
+        return self._homes.find(walk.conversation, now, wanted.ttl_seconds)
+
+    def _welcome(self, walk: Walk[OfferT], offer: OfferT, now: float) -> Affinity:
+        """Remember where the conversation is served. Home moves for good only when it left the route or its tier fell
+        behind."""
+        wanted = walk.settings.affinity
+        if walk.conversation is None or not wanted.enabled or len(walk.offers) < 2:
+            return Affinity.NONE
+        home = self._home(walk, now)
+        if home is None:
+            self._homes.settle(walk.conversation, key_of(offer), now, wanted.max_entries)
+            return Affinity.MISS
+        if home.home == key_of(offer):
+            return Affinity.HIT
+        if all(
+            key_of(other) != home.home or other.credential.priority < offer.credential.priority for other in walk.offers
+        ):
+            self._homes.settle(walk.conversation, key_of(offer), now, wanted.max_entries)
+        return Affinity.MOVED
+
+    def prospect(self, walk: Walk[OfferT], now: float) -> Prospect:
+        """What the walk, which was given no lease, can hope for."""
+        this_round = [self.standing(offer, now) for offer in walk.open()]
+        states = {standing.state for standing in this_round}
+        if State.USABLE in states:
+            return Prospect(Hope.BUDGET)
+        if State.BUSY in states:
+            return Prospect(Hope.TURN, _nearest(this_round))
+        next_round = [self.standing(offer, now) for offer in walk.next_round()]
+        states = {standing.state for standing in next_round}
+        if State.USABLE in states or State.BUSY in states:
+            return Prospect(Hope.ROUND)
+        due = _nearest(next_round)
+        longest = walk.settings.max_retry_interval
+        if longest > 0 and (State.PROBED in states or (due is not None and due - now <= longest)):
+            return Prospect(Hope.RECOVERY, due)
+        return Prospect(Hope.NONE, due)
+
+    def _any_up(self, offers: Sequence[Offer], now: float) -> bool:
+        """Somebody is not cooling: usable, busy or half-open."""
+        return any(self.standing(offer, now).state is not State.COOLING for offer in offers)
+
+    def _lift(self, offers: Sequence[Offer], now: float) -> None:
+        """Nobody is left: transient trouble does not take away the last one. Of its cool-downs the nearest is over."""
+        cooled = [
+            health
+            for offer in offers
+            for health in self._held_against(offer)
+            if health.reason is Fault.UPSTREAM and self.standing(offer, now).reason is Fault.UPSTREAM
+        ]
+        if cooled:
+            min(cooled, key=lambda health: health.until or 0.0).until = now
+
+    # -- giving back
+
+    def answer(self, lease: Lease[OfferT], now: float) -> None:
+        """The attempt showed its first content: whatever it probed is well."""
+        if lease.ended or lease.answered:
+            return
+        lease.answered = True
+        for health in self._held_against(lease.candidate):
+            health.answered(lease.began)
+        self._unprobe(lease)
+        if lease.walk.conversation is not None:
+            self._homes.served(lease.walk.conversation, key_of(lease.candidate), now)
+        self._tidy(lease.candidate)
+
+    def succeed(self, lease: Lease[OfferT], now: float) -> None:
+        """The answer ended well."""
+        if lease.ended:
+            return
+        self.answer(lease, now)
+        for health in self._held_against(lease.candidate):
+            health.succeeded()
+        self._tidy(lease.candidate)
+        self.release(lease)
+
+    def fail(self, lease: Lease[OfferT], verdict: Verdict, now: float) -> None:
+        """The attempt failed, before or after content."""
+        if lease.ended:
+            return
+        if verdict.cools is not None:
+            offer = lease.candidate
+            key = (offer.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else offer.model)
+            others = any(self._healthy(other, now) for other in lease.walk.offers if key_of(other) != key_of(offer))
+            self._health.setdefault(key, Health()).blame(
+                verdict,
+                now,
+                began=lease.began,
+                cooling_off=not (lease.walk.settings.disable_cooling or offer.credential.disable_cooling),
+                last_usable=not others,
+            )
+            self._tidy(offer)
+        self.release(lease)
+
+    def _healthy(self, offer: Offer, now: float) -> bool:
+        """Nothing cools ``offer``, not even half: it can carry the traffic."""
+        return all(health.until is None for health in self._held_against(offer))
+
+    def release(self, lease: Lease[OfferT]) -> None:
+        """The attempt ended without blame: the client left, or its request was at fault. Idempotent."""
+        if lease.ended:
+            return
+        lease.ended = True
+        self._unprobe(lease)
+        left = self.in_flight(lease.candidate.credential.id) - 1
+        if left > 0:
+            self._in_flight[lease.candidate.credential.id] = left
+        else:
+            self._in_flight.pop(lease.candidate.credential.id, None)
+
+    def _unprobe(self, lease: Lease[OfferT]) -> None:
+        for health in lease.probing:
+            health.probed = False
+        lease.probing.clear()
+
+    def _tidy(self, offer: Offer) -> None:
+        """Forget what is blameless. Every change of health passes here."""
+        self.changes += 1
+        for model in (WHOLE, offer.model):
+            health = self._health.get((offer.credential.id, model))
+            if health is not None and health.blameless:
+                del self._health[offer.credential.id, model]
+
+    # -- the operator, reload and restart
+
+    def clear(self, credential: str | None = None, model: str | None = None) -> int:
+        """Free what is cooled: everything, one credential's, one model's, or one of both. Gives how many were freed."""
+        freed = [
+            key
+            for key in self._health
+            if (credential is None or key[0] == credential) and (model is None or key[1] == model)
+        ]
+        for key in freed:
+            del self._health[key]
+        self.changes += bool(freed)
+        return len(freed)
+
+    def keep(self, credential_ids: Collection[str]) -> None:
+        """A reload: what is held against credentials that no longer exist is dropped."""
+        gone = [key for key in self._health if key[0] not in credential_ids]
+        for key in gone:
+            del self._health[key]
+        self.changes += bool(gone)
+
+    def restore(self, health: Mapping[Key, Health]) -> None:
+        """Take over what an earlier life remembered."""
+        self._health.update(health)
+
+
+def _top_tier(usable: list[OfferT]) -> list[OfferT]:
+    if len(usable) < 2:
+        return usable
+    top = max(offer.credential.priority for offer in usable)
+    return [offer for offer in usable if offer.credential.priority == top]
+
+
+def _nearest(standings: Sequence[Standing]) -> float | None:
+    return min((s.until for s in standings if s.state is State.COOLING and s.until is not None), default=None)

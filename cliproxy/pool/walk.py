@@ -1,0 +1,130 @@
+"""One request's walk over a route: what it tried, and what it may still try. Pure.
+
+A round tries every offer at most once. A further round begins after a wait: a backoff when somebody is usable, else the
+nearest cool-down's end.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic
+
+import attrs
+
+from cliproxy.errors import UpstreamFailure
+from cliproxy.pool.offer import Key, OfferT, key_of
+from cliproxy.pool.selectors import WEIGHTED
+from cliproxy.pool.verdict import Fault, Verdict
+from cliproxy.settings.model import Settings
+
+BACKOFF_FIRST: Final = 0.5
+BACKOFF_CAP: Final = 5.0
+#: A backoff is scaled by a random factor from this range, so that requests that failed together do not return together.
+BACKOFF_JITTER: Final = (0.8, 1.2)
+
+
+@attrs.frozen
+class Failed:
+    """One failed attempt and how it was judged."""
+
+    failure: UpstreamFailure
+    verdict: Verdict
+
+
+@attrs.define(eq=False)
+class Walk(Generic[OfferT]):
+    """A walk begins with every offer of the route and no attempt.
+
+    :ivar name: the route's base name: whose turns are taken, and what an answer calls the model.
+    :ivar conversation: the affinity key within this name, or None.
+    :ivar tried: offers tried in this round.
+    :ivar met: offers tried at all; ``max-retry-credentials`` bounds them.
+    :ivar counted: failures that cost a retry.
+    :ivar waits: rounds begun by waiting rather than for a counted retry.
+    :ivar waiting: a round has begun, and nobody was tried in it yet.
+    :ivar before: attempts the same request made for other names.
+    :ivar failed: the failures, in order.
+    :ivar over: an answer was given at once; nothing else is to be tried for this name.
+    """
+
+    name: str
+    offers: tuple[OfferT, ...]
+    settings: Settings
+    stream: bool = False
+    conversation: str | None = None
+    before: int = 0
+    tried: set[Key] = attrs.field(factory=set)
+    met: set[Key] = attrs.field(factory=set)
+    counted: int = 0
+    waits: int = 0
+    waiting: bool = False
+    backoffs: int = 0
+    failed: list[Failed] = attrs.field(factory=list)
+    over: bool = False
+
+    @property
+    def number(self) -> int:
+        """Attempts the request has made."""
+        return self.before + len(self.failed)
+
+    def _may_try(self, offer: OfferT, waits: int) -> bool:
+        """Whether ``offer`` may serve this request after so many waits.
+
+        An offer serves the n-th counted retry when its own ``request-retry``, else the global one, is at least n.
+        """
+        retries = offer.credential.request_retry
+        if retries is None:
+            retries = self.settings.request_retry
+        if waits > retries or (self.settings.routing.strategy == WEIGHTED and offer.credential.weight <= 0):
+            return False
+        if self.counted > retries + (self.settings.streaming.bootstrap_retries if self.stream else 0):
+            return False
+        most = self.settings.max_retry_credentials
+        return most <= 0 or len(self.met) < most or key_of(offer) in self.met
+
+    def open(self) -> list[OfferT]:
+        """The offers this round may still try."""
+        return [offer for offer in self.offers if key_of(offer) not in self.tried and self._may_try(offer, self.waits)]
+
+    def next_round(self) -> list[OfferT]:
+        """The offers another round could try."""
+        return [offer for offer in self.offers if self._may_try(offer, self.waits + self._unpaid)]
+
+    def take(self, offer: OfferT) -> None:
+        """``offer`` is being tried."""
+        self.waiting = False
+        self.tried.add(key_of(offer))
+        self.met.add(key_of(offer))
+
+    def note(self, failure: UpstreamFailure, verdict: Verdict) -> None:
+        """The attempt failed."""
+        self.failed.append(Failed(failure, verdict))
+        self.over = verdict.at_once
+        if verdict.counted:
+            self.counted += 1
+
+    @property
+    def _unpaid(self) -> bool:
+        """The next round costs a wait: neither did a counted retry pay for it, nor has it begun already."""
+        if not self.tried:
+            return not self.waiting
+        return not (self.failed and self.failed[-1].verdict.counted)
+
+    def begin_round(self) -> None:
+        """Everyone may be tried again. A round that no counted retry pays for counts as a wait."""
+        self.waits += self._unpaid
+        self.waiting = True
+        self.tried.clear()
+
+    def backoff(self, jitter: float) -> float:
+        """Seconds until the next round, longer each time.
+
+        :param jitter: a factor from :data:`BACKOFF_JITTER`.
+        """
+        seconds = min(BACKOFF_FIRST * 2.0 ** min(self.backoffs, 8), BACKOFF_CAP)
+        self.backoffs += 1
+        return seconds * jitter
+
+    @property
+    def context_exceeded(self) -> bool:
+        """The last word was that the prompt is too long for this model."""
+        return bool(self.failed) and self.failed[-1].verdict.fault is Fault.CONTEXT
