@@ -1,0 +1,181 @@
+"""The upstream client: a request in, a response out, by the right egress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.web.client import URI, Agent
+from twisted.web.iweb import IAgent, IAgentEndpointFactory
+from zope.interface import implementer
+
+from cliproxy.errors import FailureKind, UpstreamFailure
+from cliproxy.providers.interface import UpstreamRequest
+from cliproxy.upstream.coding import ACCEPTED
+from cliproxy.upstream.egress import TLS, Dial, Egress
+from cliproxy.upstream.framing import ProtocolFault, request_head
+from cliproxy.upstream.http11 import Exchange, Timeouts
+from cliproxy.upstream.local import LocalAnswer, LocalUpstream, respond
+from cliproxy.upstream.response import BodySink, UpstreamResponse
+from cliproxy.upstream.target import InvalidURL, Target, environment_proxy, parse_proxy, parse_target
+
+__all__ = ["BodySink", "Client", "LocalAnswer", "LocalUpstream", "Timeouts", "UpstreamResponse"]
+
+
+class Client:
+    """Sends requests upstream. Connections are kept for reuse by egress and origin, and never shared between egresses."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        *,
+        trust: Any | None = None,
+        connect: Dial | None = None,
+        max_idle: float = 55.0,
+        environment: Mapping[str, str] | None = None,
+        local: Mapping[str, LocalUpstream] | None = None,
+    ) -> None:
+        """
+        :param reactor: time, and TCP unless ``connect`` is given.
+        :param trust: whom TLS trusts, an ``IOpenSSLTrustRoot`` or a certificate; None for the platform's trust roots.
+        :param connect: how TCP connections to (host, port) are had.
+        :param max_idle: seconds a connection waits for another request; below the usual limit of servers (60).
+        :param environment: where ``HTTPS_PROXY`` and its kin are looked up for requests without a ``proxy_url``.
+        :param local: URL scheme -> what answers its requests inside the process.
+        """
+        self._reactor = reactor
+        self._dial = connect or self._tcp
+        self._tls = TLS(reactor, trust)
+        self._max_idle = max_idle
+        self._environment = environment or {}
+        self._proxied = any(name.lower().endswith("_proxy") for name in self._environment)
+        self._local = local or {}
+        self._egresses: dict[str, Egress] = {}
+        self._unusable: set[str] = set()
+        self._closed = False
+
+    async def send(
+        self, request: UpstreamRequest, *, proxy_url: str = "", timeouts: Timeouts, decode: bool = True
+    ) -> UpstreamResponse:
+        """Send ``request`` and wait for the head of its answer. Redirects are answers like any other.
+
+        A connection that was kept and turns out dead before a byte came is replaced by a fresh one, once.
+
+        :param proxy_url: the egress: a proxy, ``direct`` (or ``none``), or "" for the environment's choice.
+        :param decode: undo the answer's content coding, and ask for the codings we know unless the request names some.
+        :raises UpstreamFailure: no answer could be had (kind TRANSPORT); its message says why and holds no credential.
+        """
+        if self._closed:
+            raise UpstreamFailure.transport("nothing is sent upstream any more: cliproxy is stopping")
+        if self._local:
+            scheme = request.url.partition(":")[0]
+            upstream = self._local.get(scheme)
+            if upstream is not None:
+                return respond(self._reactor, upstream(request), scheme)
+        try:
+            target = parse_target(request.url)
+            egress = self._egress(proxy_url, target)
+            head = self._head(request, target, egress, decode)
+        except InvalidURL as fault:
+            raise UpstreamFailure.transport(str(fault)) from None
+        except ProtocolFault as fault:
+            raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
+        exchange = Exchange(head, request.body, timeouts, request.method == "HEAD", decode)
+        origin = egress.origin(target)
+        connection = origin.take()
+        if connection is not None:
+            try:
+                return await connection.request(exchange)
+            except UpstreamFailure as failure:
+                if failure.kind is not FailureKind.STALE:
+                    raise
+        connection = await egress.connect(origin, target, timeouts.connect)
+        return await connection.request(exchange)
+
+    def agent(self, proxy_url: str = "", *, timeout: float = 10.0) -> IAgent:
+        """An agent (for treq) whose connections leave by the same egress. It does not keep them.
+
+        :param timeout: seconds for a connection, proxy and TLS included.
+        """
+        agent: IAgent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self, proxy_url, timeout))
+        return agent
+
+    def endpoint(self, url: str, proxy_url: str = "", *, timeout: float = 10.0) -> IStreamClientEndpoint:
+        """A raw connection to the origin of ``url``, TLS included, through a tunnel where a proxy is in the way.
+
+        Its ``connect`` fails with :class:`UpstreamFailure`.
+
+        :param timeout: seconds for the connection, proxy and TLS included.
+        :raises UpstreamFailure: ``url`` cannot be used.
+        """
+        try:
+            target = parse_target(url)
+        except InvalidURL as fault:
+            raise UpstreamFailure.transport(str(fault)) from None
+        return self._egress(proxy_url, target).way(target, timeout, tunnel=True)
+
+    async def close(self) -> None:
+        """Close every connection, and return when the last one is gone. Exchanges in flight fail."""
+        self._closed = True
+        for closing in [egress.close() for egress in self._egresses.values()]:
+            await closing
+
+    def _tcp(self, host: str, port: int) -> IStreamClientEndpoint:
+        # No time limit of its own: the one for the whole connection counts.
+        if isIPAddress(host):
+            return TCP4ClientEndpoint(self._reactor, host, port, timeout=None)  # type: ignore[arg-type]
+        return HostnameEndpoint(self._reactor, host, port, timeout=None)  # type: ignore[arg-type]
+
+    def _head(self, request: UpstreamRequest, target: Target, egress: Egress, decode: bool) -> bytes:
+        form = target.path
+        authorization = None
+        if egress.proxy is not None and egress.absolute(target):
+            form = f"{target.scheme}://{target.authority}{target.path}"
+            authorization = egress.proxy.authorization
+        return request_head(
+            request.method,
+            form,
+            target.authority,
+            request.headers,
+            len(request.body),
+            accept_encoding=ACCEPTED if decode else "",
+            proxy_authorization=authorization,
+        )
+
+    def _egress(self, proxy_url: str, target: Target) -> Egress:
+        """The way out. A ``proxy_url`` that cannot be used is said once and then counts as none."""
+        if not proxy_url or proxy_url in self._unusable:
+            proxy_url = environment_proxy(self._environment, target) if self._proxied else "direct"
+        egress = self._egresses.get(proxy_url)
+        if egress is None:
+            try:
+                proxy = parse_proxy(proxy_url)
+            except InvalidURL as fault:
+                if proxy_url in self._unusable:
+                    raise
+                self._unusable.add(proxy_url)
+                self._log.error("A proxy-url is ignored: {why}", why=str(fault))
+                return self._egress("", target)
+            egress = Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle)
+            self._egresses[proxy_url] = egress
+        return egress
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """Where an agent's connections come from."""
+
+    def __init__(self, client: Client, proxy_url: str, timeout: float) -> None:
+        self._client = client
+        self._proxy_url = proxy_url
+        self._timeout = timeout
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        origin = f"{uri.scheme.decode('ascii')}://{uri.netloc.decode('ascii')}"
+        return self._client.endpoint(origin, self._proxy_url, timeout=self._timeout)

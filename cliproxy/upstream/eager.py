@@ -1,0 +1,28 @@
+"""Writing without waiting for the reactor."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import ITransport
+from twisted.internet.tcp import Connection
+
+
+def write_now(transport: ITransport, data: bytes) -> None:
+    """Write ``data``, trying the socket at once when nothing is queued before it.
+
+    A plain ``transport.write`` waits for the reactor's next turn and costs two ``epoll_ctl`` calls; nearly always the
+    socket has room. What it does not take, and every error, is left to the transport's own way of writing.
+    """
+    if (
+        isinstance(transport, Connection)
+        and transport.connected
+        and not (transport.disconnecting or transport.dataBuffer or transport._tempDataBuffer)
+    ):
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            sent = 0
+        if sent == len(data):
+            return
+        if sent:
+            data = data[sent:]
+    transport.write(data)
