@@ -1,0 +1,228 @@
+"""Responses output items and envelopes, written alike in whole answers and in streams (dialects.md 16-19)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cliproxy.dialects import signatures
+from cliproxy.dialects.interface import Asked
+from cliproxy.dialects.members import filled, integer, member
+from cliproxy.dialects.responses.decode_items import redacted_envelope
+from cliproxy.dialects.toolids import arguments_object, custom_input
+from cliproxy.ir.content import MediaPart, Signature
+from cliproxy.ir.events import Finish
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import FunctionTool
+from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+
+#: What an answer repeats of its request, and what it says where the client said nothing.
+_ECHOED: Final[dict[str, JSON]] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": None,
+    "safety_identifier": None,
+    "service_tier": None,
+    "store": None,
+    "temperature": None,
+    "text": None,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": None,
+    "top_p": None,
+    "truncation": None,
+    "user": None,
+}
+
+
+def response_id(upstream: str | None, asked: Asked) -> str:
+    """``resp_`` and the upstream's id, or a fresh one."""
+    if not upstream:
+        return asked.mint("resp_")
+    return upstream if upstream.startswith("resp_") else f"resp_{upstream}"
+
+
+def envelope(asked: Asked, id_: str, model: str | None, created: int | None) -> JSONObject:
+    """A response object with everything but its course: ``status``, ``output`` and ``usage`` are still those of a start."""
+    said = asked.body
+    echo = {key: default if said.get(key) is None else said[key] for key, default in _ECHOED.items()}
+    return {
+        "id": id_,
+        "object": "response",
+        "created_at": asked.now if created is None else created,
+        "status": "in_progress",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "model": model or asked.model,
+        "output": [],
+        **echo,
+        "usage": None,
+    }
+
+
+def finished(base: JSONObject, output: list[JSONObject], finish: Finish, usage: Usage | None) -> JSONObject:
+    """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason."""
+    reason = _incomplete_reason(output, finish)
+    if reason is not None and output and "status" in output[-1]:
+        output = [*output[:-1], {**output[-1], "status": "incomplete"}]
+    return {
+        **base,
+        "status": "completed" if reason is None else "incomplete",
+        "incomplete_details": None if reason is None else {"reason": reason},
+        "output": output,
+        "usage": write_usage(usage),
+    }
+
+
+def _incomplete_reason(output: list[JSONObject], finish: Finish) -> str | None:
+    if finish.unified == "length":
+        return "max_output_tokens"
+    if finish.unified != "content_filter":
+        return None
+    refused = any(part["type"] == "refusal" for item in output for part in item.get("content") or ())
+    return None if refused else "content_filter"
+
+
+def write_usage(usage: Usage | None) -> JSONObject:
+    """``usage`` with both detail objects; what nobody counted is 0, but unknown cache writes are left out."""
+    usage = usage or Usage()
+    input_, output = usage.input or 0, usage.output or 0
+    details: JSONObject = {"cached_tokens": usage.cached or 0}
+    if usage.cache_write is not None:
+        details["cache_write_tokens"] = usage.cache_write
+    return {
+        "input_tokens": input_,
+        "input_tokens_details": details,
+        "output_tokens": output,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+        "total_tokens": input_ + output,
+    }
+
+
+def read_usage(stated: JSON) -> Usage | None:
+    """``usage``: input includes what came from the cache, output includes reasoning."""
+    if not isinstance(stated, dict):
+        return None
+    details = stated.get("input_tokens_details")
+    return Usage(
+        input=integer(stated.get("input_tokens")),
+        output=integer(stated.get("output_tokens")),
+        cached=integer(member(details, "cached_tokens")),
+        cache_write=integer(member(details, "cache_write_tokens")),
+        reasoning=integer(member(stated.get("output_tokens_details"), "reasoning_tokens")),
+    )
+
+
+def read_finish(response: JSONObject, *, called: bool, refused: bool) -> Finish:
+    """The status of an answer that ended, as a neutral finish."""
+    status = filled(response.get("status"))
+    if status == "incomplete":
+        reason = filled(member(response.get("incomplete_details"), "reason"))
+        return Finish("content_filter" if reason == "content_filter" else "length", raw=reason or status)
+    if called:
+        return Finish("tool_calls", raw=status)
+    return Finish("content_filter" if refused else "stop", raw=status)
+
+
+def text_content(text: str) -> JSONObject:
+    """A text part of a message."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def refusal_content(text: str) -> JSONObject:
+    """A refusal part of a message."""
+    return {"type": "refusal", "refusal": text}
+
+
+def message_item(id_: str, content: list[JSONObject], status: str = "completed") -> JSONObject:
+    """What the model said."""
+    return {"id": id_, "type": "message", "role": "assistant", "status": status, "content": content}
+
+
+def reasoning_item(id_: str, text: str, sealed: str | None) -> JSONObject:
+    """What the model thought: a summary, the sealed form, or both."""
+    item: JSONObject = {"id": id_, "type": "reasoning", "summary": []}
+    if text:
+        item["summary"].append({"type": "summary_text", "text": text})
+    if sealed is not None:
+        item["encrypted_content"] = sealed
+    return item
+
+
+def sealed_form(signature: Signature | None, redacted: str | None) -> str | None:
+    """``encrypted_content``: the vendor's proof, in the form in which it comes home."""
+    if redacted is not None:
+        return redacted_envelope(redacted)
+    return signatures.carried(signature, "responses") if signature is not None else None
+
+
+def image_item(id_: str, part: MediaPart) -> JSONObject:
+    """A generated image."""
+    format_ = (part.mime or "image/png").rpartition("/")[2]
+    return {
+        "id": id_,
+        "type": "image_generation_call",
+        "status": "completed",
+        "result": part.data,
+        "output_format": format_,
+    }
+
+
+class ToolNames:
+    """How the client spelt its tools: namespace and free text restored (see ``decode_tools``)."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._names = asked.tool_names
+        tools = asked.request.tools if asked.request is not None else []
+        self._tools = {tool.name: tool for tool in tools if isinstance(tool, FunctionTool)}
+
+    def open_item(self, call_id: str, wire_name: str, *, custom: bool) -> JSONObject:
+        """The item of a call that begins: its kind, id and name are known, its arguments are not."""
+        name = self._names.get(wire_name, wire_name)
+        tool = self._tools.get(name)
+        special = tool.extras.members if tool is not None and tool.extras is not None else {}
+        if special.get("type") == "tool_search":
+            return {
+                "id": f"tsc_{call_id}",
+                "type": "tool_search_call",
+                "status": "in_progress",
+                "call_id": call_id,
+                "execution": "client",
+                "arguments": {},
+            }
+        spelt = {"name": special.get("name", name)}
+        if "namespace" in special:
+            spelt["namespace"] = special["namespace"]
+        if tool.custom if tool is not None else custom:
+            return {"id": f"ctc_{call_id}", "type": "custom_tool_call", "call_id": call_id, **spelt, "input": ""}
+        return {
+            "id": f"fc_{call_id}",
+            "type": "function_call",
+            "status": "in_progress",
+            "call_id": call_id,
+            **spelt,
+            "arguments": "",
+        }
+
+
+def close_call(item: JSONObject, arguments: str, *, custom: bool) -> JSONObject:
+    """The item of a call that ended. ``custom`` says that ``arguments`` is free text already, not JSON."""
+    if item["type"] == "tool_search_call":
+        return {**item, "status": "completed", "arguments": arguments_object(arguments)}
+    if item["type"] == "custom_tool_call":
+        text = None if custom else custom_input(arguments)
+        return {**item, "input": arguments if text is None else text}
+    spelt = dumps_text({"input": arguments}) if custom else arguments or "{}"
+    return {**item, "status": "completed", "arguments": spelt}
+
+
+def note_finish(losses: list[Loss], finish: Finish) -> None:
+    """Responses says that an answer ended, not which stop sequence ended it."""
+    if finish.stop_sequence is not None:
+        losses.append(Loss("matched stop sequence"))
