@@ -176,7 +176,9 @@ def translate(
     if source.name == target.name == "responses":
         whole = ResponseObject()
         return Translation(
-            asked, reader=StreamReader(source, asked.mint, tap=whole.see), writer=BodyWriter(target, asked, edit, whole.body)
+            asked,
+            reader=StreamReader(source, asked.mint, tap=whole.see),
+            writer=BodyWriter(target, asked, edit, whole.body),
         )
     return Translation(asked, reader=StreamReader(source, asked.mint), writer=BodyWriter(target, asked, edit))
 

@@ -35,6 +35,7 @@ from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
+
 @attrs.define
 class Facts:
     """What is known of an answer so far: the read-only side of every transcoder.

@@ -62,7 +62,7 @@ def apply(
     provider: str,
     suffix: str | None,
     info: ModelInfo,
-    default_effort: bool = False,
+    codex: bool = False,
 ) -> None:
     """Run the stage on ``body``, in place.
 
@@ -70,11 +70,11 @@ def apply(
     :param provider: the dialect of ``body``.
     :param suffix: the raw text between the parentheses; None without any.
     :param info: the upstream model, by its name without suffix.
-    :param default_effort: the provider wants an effort from clients of other dialects (codex): medium unless they said.
+    :param codex: the provider is codex, which wants an effort of clients of other dialects: medium unless they said.
     :raises RequestFault: 400 with code UNKNOWN_LEVEL, LEVEL_NOT_SUPPORTED or BUDGET_OUT_OF_RANGE.
     """
     said = fields.read(body, provider)
-    if default_effort and client != provider and said is None:
+    if codex and client != provider and said is None:
         said = Config("level", level="medium")
         fields.write_effort(body, provider, said.level)
         body["reasoning"].setdefault("summary", "auto")
