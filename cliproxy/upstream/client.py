@@ -87,15 +87,14 @@ class Client:
         except ProtocolFault as fault:
             raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
         exchange = Exchange(head, request.body, timeouts, request.method == "HEAD", decode)
-        origin = egress.origin(target)
-        connection = origin.take()
+        connection = egress.take(target)
         if connection is not None:
             try:
                 return await connection.request(exchange)
             except UpstreamFailure as failure:
                 if failure.kind is not FailureKind.STALE:
                     raise
-        connection = await egress.connect(origin, target, timeouts.connect)
+        connection = await egress.connect(target, timeouts.connect)
         return await connection.request(exchange)
 
     def agent(self, proxy_url: str = "", *, timeout: float = 10.0) -> IAgent:

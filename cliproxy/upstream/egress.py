@@ -78,23 +78,24 @@ class Egress:
         """Whether requests to ``target`` are sent to the proxy itself, in the absolute form (RFC 9112, 3.2.2)."""
         return self.proxy is not None and self.proxy.scheme != "socks5" and not target.tls
 
-    def origin(self, target: Target) -> Origin:
-        """The connections to ``target``'s origin."""
-        key = (target.scheme, target.host, target.port)
-        origin = self._origins.get(key)
-        if origin is None:
-            origin = self._origins[key] = Origin(self, key, target)
-        return origin
+    def take(self, target: Target) -> Connection | None:
+        """A connection to ``target`` that waits for a request."""
+        origin = self._origins.get((target.scheme, target.host, target.port))
+        return None if origin is None else origin.take()
 
     def way(self, target: Target, seconds: float, *, tunnel: bool) -> Way:
         """An endpoint to ``target``: TLS included, and a tunnel through the proxy even for http when ``tunnel``."""
         return Way(self._clock, self._dial, self._tls, self.proxy, target, seconds, tunnel=tunnel)
 
-    async def connect(self, origin: Origin, target: Target, seconds: float) -> Connection:
+    async def connect(self, target: Target, seconds: float) -> Connection:
         """A fresh connection.
 
         :raises UpstreamFailure: it could not be had within ``seconds``.
         """
+        key = (target.scheme, target.host, target.port)
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = Origin(self, key, target)
         connection = Connection(self._clock, origin, target.authority, self._max_idle)
         factory = _Single()
         factory.connection = connection

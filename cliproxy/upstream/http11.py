@@ -61,6 +61,9 @@ class Exchange:
 class Owner(Protocol):
     """Who keeps connections."""
 
+    def made(self, connection: Connection) -> None:
+        """The connection is up."""
+
     def released(self, connection: Connection) -> None:
         """The answer is complete and the connection may carry another request."""
 
@@ -136,6 +139,7 @@ class Connection(TwistedProtocol):
     # The answer.
 
     def connectionMade(self) -> None:
+        self._owner.made(self)
         if hasattr(self.transport, "setTcpNoDelay"):  # TLS passes it on; in-memory transports have none
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
