@@ -68,10 +68,6 @@ class Health:
         """It is to be left alone."""
         return self.until is not None and now < self.until - _HAIR
 
-    def half_open(self, now: float) -> bool:
-        """Its time is up, and nobody knows yet whether it is well."""
-        return self.until is not None and now >= self.until - _HAIR
-
     def blame(self, verdict: Verdict, now: float, *, began: float, cooling_off: bool, last_usable: bool) -> None:
         """Take note of a failed attempt.
 

@@ -15,6 +15,7 @@ import attrs
 
 from cliproxy.pool.affinity import Home, Homes
 from cliproxy.pool.cooldown import Health
+from cliproxy.pool.credential import Credential
 from cliproxy.pool.offer import Key, Offer, OfferT, key_of
 from cliproxy.pool.selectors import Turns
 from cliproxy.pool.verdict import Fault, Verdict
@@ -126,10 +127,10 @@ class Pool:
         """Requests that hold the credential now."""
         return self._in_flight.get(credential_id, 0)
 
-    def resets_at(self, offer: Offer) -> float:
-        """When the vendor's window is known to be renewed; infinity when that is not known."""
+    def resets_at(self, offer: Offer, now: float) -> float:
+        """When the vendor's window will be renewed; infinity when that is not known."""
         health = self._health.get(key_of(offer))
-        return math.inf if health is None or health.resets_at is None else health.resets_at
+        return math.inf if health is None or health.resets_at is None or health.resets_at < now else health.resets_at
 
     def standing(self, offer: Offer, now: float) -> Standing:
         """How ``offer`` stands."""
@@ -139,8 +140,7 @@ class Pool:
             if health.until is not None and (worst is None or worst.until is None or health.until > worst.until):
                 worst = health
             probed = probed or health.probed
-        most = offer.credential.max_concurrency
-        state = State.BUSY if 0 < most <= self.in_flight(offer.credential.id) else State.USABLE
+        state = State.BUSY if self._full(offer.credential) else State.USABLE
         if worst is None:
             return Standing(state)
         if worst.cooling(now):
@@ -152,6 +152,9 @@ class Pool:
     def usable(self, offer: Offer, now: float) -> bool:
         """Whether ``offer`` could be taken now."""
         return self.standing(offer, now).state is State.USABLE
+
+    def _full(self, credential: Credential) -> bool:
+        return 0 < credential.max_concurrency <= self.in_flight(credential.id)
 
     def _held_against(self, offer: Offer) -> Iterator[Health]:
         for model in (WHOLE, offer.model):
@@ -167,11 +170,12 @@ class Pool:
 
     def order(self, walk: Walk[OfferT], now: float) -> list[OfferT]:
         """The offers the walk could take now, in the order it would: the best tier by strategy, home first."""
-        if not self._any_up(walk.offers, now):
-            self._lift(walk.offers, now)
         usable = [offer for offer in walk.open() if self.usable(offer, now)]
+        if not usable:
+            last = self._last_resort(walk.offers, now)
+            return [offer for offer in walk.open() if offer is last]
         tier = _top_tier(usable)
-        ordered = self._turns.order(walk.settings.routing.strategy, walk.name, tier, walk.offers, self)
+        ordered = self._turns.order(walk.settings.routing.strategy, walk.name, tier, walk.offers, self, now)
         home = self._home(walk, now)
         if home is not None:
             ordered.sort(key=lambda offer: (key_of(offer) != home.home, key_of(offer) != home.away))
@@ -189,7 +193,8 @@ class Pool:
             self._turns.take(walk.settings.routing.strategy, walk.name, offer, ordered)
         walk.take(offer)
         for health in self._held_against(offer):
-            if health.half_open(now):
+            if health.until is not None:
+                health.until = min(health.until, now)  # a last resort's cool-down is over
                 health.probed = True
                 lease.probing.append(health)
         self._in_flight[offer.credential.id] = self.in_flight(offer.credential.id) + 1
@@ -237,20 +242,17 @@ class Pool:
             return Prospect(Hope.RECOVERY, due)
         return Prospect(Hope.NONE, due)
 
-    def _any_up(self, offers: Sequence[Offer], now: float) -> bool:
-        """Somebody is not cooling: usable, busy or half-open."""
-        return any(self.standing(offer, now).state is not State.COOLING for offer in offers)
-
-    def _lift(self, offers: Sequence[Offer], now: float) -> None:
-        """Nobody is left: transient trouble does not take away the last one. Of its cool-downs the nearest is over."""
-        cooled = [
-            health
-            for offer in offers
-            for health in self._held_against(offer)
-            if health.reason is Fault.UPSTREAM and self.standing(offer, now).reason is Fault.UPSTREAM
-        ]
-        if cooled:
-            min(cooled, key=lambda health: health.until or 0.0).until = now
+    def _last_resort(self, offers: Sequence[OfferT], now: float) -> OfferT | None:
+        """Everybody is cooling: transient trouble does not take away the last one. Of those the nearest is taken."""
+        found: list[tuple[float, OfferT]] = []
+        for offer in offers:
+            standing = self.standing(offer, now)
+            if standing.state is not State.COOLING:
+                return None
+            free = not self._full(offer.credential) and not any(health.probed for health in self._held_against(offer))
+            if standing.reason is Fault.UPSTREAM and standing.until is not None and free:
+                found.append((standing.until, offer))
+        return min(found, key=lambda pair: pair[0])[1] if found else None
 
     # -- giving back
 

@@ -25,8 +25,8 @@ class Load(Protocol):
     def in_flight(self, credential_id: str) -> int:
         """Requests that hold the credential now."""
 
-    def resets_at(self, offer: Offer) -> float:
-        """When the vendor's window is known to be renewed (monotonic seconds); infinity when that is not known."""
+    def resets_at(self, offer: Offer, now: float) -> float:
+        """When the vendor's window will be renewed (monotonic seconds); infinity when that is not known."""
 
 
 @attrs.define
@@ -37,9 +37,9 @@ class Turns:
     earned: dict[str, dict[Key, int]] = attrs.field(factory=dict)
 
     def order(
-        self, strategy: str, name: str, usable: Sequence[OfferT], every: Sequence[OfferT], load: Load
+        self, strategy: str, name: str, usable: Sequence[OfferT], every: Sequence[OfferT], load: Load, now: float
     ) -> list[OfferT]:
-        """``usable``, best first; weighted-round-robin leaves out what has no weight.
+        """``usable``, best first.
 
         :param every: all offers of the route in its own order, which fixes the rotation: comings and goings of
             credentials do not upset the turns.
@@ -48,13 +48,12 @@ class Turns:
             return list(usable)
         if strategy == WEIGHTED:
             earned = self.earned.get(name, {})
-            worthy = [offer for offer in usable if offer.credential.weight > 0]
-            return sorted(worthy, key=lambda offer: -(earned.get(key_of(offer), 0) + offer.credential.weight))
+            return sorted(usable, key=lambda offer: -(earned.get(key_of(offer), 0) + offer.credential.weight))
         rotation = self._rotation(name, usable, every)
         if strategy == LEAST_BUSY:
             rotation.sort(key=lambda offer: load.in_flight(offer.credential.id))
         elif strategy == SOONEST_RESET:
-            rotation.sort(key=load.resets_at)
+            rotation.sort(key=lambda offer: load.resets_at(offer, now))
         return rotation
 
     def take(self, strategy: str, name: str, taken: OfferT, usable: Sequence[OfferT]) -> None:

@@ -6,6 +6,7 @@ nearest cool-down's end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Generic
 
 import attrs
@@ -22,6 +23,13 @@ BACKOFF_CAP: Final = 5.0
 BACKOFF_JITTER: Final = (0.8, 1.2)
 
 
+def eligible(offers: Sequence[OfferT], settings: Settings) -> tuple[OfferT, ...]:
+    """Those that take part at all: weight 0 is out of weighted-round-robin."""
+    if settings.routing.strategy != WEIGHTED:
+        return tuple(offers)
+    return tuple(offer for offer in offers if offer.credential.weight > 0)
+
+
 @attrs.frozen
 class Failed:
     """One failed attempt and how it was judged."""
@@ -34,6 +42,7 @@ class Failed:
 class Walk(Generic[OfferT]):
     """A walk begins with every offer of the route and no attempt.
 
+    :ivar offers: the route's :func:`eligible` ones, in its order.
     :ivar name: the route's base name: whose turns are taken, and what an answer calls the model.
     :ivar conversation: the affinity key within this name, or None.
     :ivar tried: offers tried in this round.
@@ -74,7 +83,7 @@ class Walk(Generic[OfferT]):
         retries = offer.credential.request_retry
         if retries is None:
             retries = self.settings.request_retry
-        if waits > retries or (self.settings.routing.strategy == WEIGHTED and offer.credential.weight <= 0):
+        if waits > retries:
             return False
         if self.counted > retries + (self.settings.streaming.bootstrap_retries if self.stream else 0):
             return False

@@ -20,7 +20,7 @@ from cliproxy.pool.credential import Credential
 from cliproxy.pool.pool import Lease, Pool
 from cliproxy.pool.trace import Attempt, Trace
 from cliproxy.pool.verdict import Verdict, judge
-from cliproxy.pool.walk import Walk
+from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.settings.model import Settings
 from cliproxy.upstream.leases import Leases
@@ -110,7 +110,8 @@ class Failover:
         route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
         while True:
             conversation = None if plan.affinity is None else f"{route.base} {plan.affinity}"
-            walk = Walk(route.base, route.candidates, plan.settings, plan.stream, conversation, before)
+            offers = eligible(route.candidates, plan.settings)
+            walk = Walk(route.base, offers, plan.settings, plan.stream, conversation, before)
             try:
                 return await self._over_offers(plan, walk, ticket, attempt)
             except UpstreamFailure:
