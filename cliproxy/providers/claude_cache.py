@@ -57,7 +57,7 @@ def _mark_last(blocks: list[JSON]) -> bool:
     """Mark the last block that may carry a mark; whether there was one."""
     for at in range(len(blocks) - 1, -1, -1):
         if _may_be_marked(blocks[at]):
-            blocks[at] = {**blocks[at], "cache_control": {"type": "ephemeral"}}
+            blocks[at]["cache_control"] = {"type": "ephemeral"}
             return True
     return False
 

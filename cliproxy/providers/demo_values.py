@@ -61,8 +61,10 @@ class _Filler:
                 names = dict.fromkeys(n for n in required if isinstance(n, str)) if isinstance(required, list) else {}
                 return {name: self.fill(properties.get(name, {}), depth + 1) for name in names}
             case "array":
-                wanted = min(_least(schema, "minItems"), _MOST_VALUES - self.values)
-                return [self.fill(schema.get("items", {}), depth + 1) for _ in range(wanted)]
+                items: list[JSON] = []
+                while len(items) < _least(schema, "minItems") and self.values < _MOST_VALUES:
+                    items.append(self.fill(schema.get("items", {}), depth + 1))
+                return items
             case "integer" | "number":
                 return _least(schema, "minimum", "exclusiveMinimum")
             case "boolean":

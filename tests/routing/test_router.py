@@ -10,7 +10,7 @@ from cliproxy.settings.model import CompatEntry, KeyEntry, ModelEntry, Secret, S
 
 
 def router(*names: str, **settings: object) -> Router:
-    models = tuple(ModelEntry(*name.split("=")) for name in names)
+    models = tuple(ModelEntry(name, alias) for name, _, alias in (each.partition("=") for each in names))
     entry = CompatEntry("n", "https://c/v1", models=models)
     made = Settings(openai_compatibility=(entry,), **settings)  # type: ignore[arg-type]
     return Router(Catalog.build(made, credentials_from(made), now=1), made)

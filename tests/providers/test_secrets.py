@@ -1,0 +1,48 @@
+"""No configured secret leaves in an error an upstream wrote."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cliproxy.jsontypes import dumps
+from cliproxy.providers.secrets import mask_secrets
+from cliproxy.settings.model import NO_SECRET, Secret
+
+
+def masked(text: str, *secrets: str) -> str:
+    return mask_secrets(text.encode(), map(Secret, secrets)).decode()
+
+
+def test_every_occurrence_of_every_secret_is_masked() -> None:
+    assert (
+        masked("key sk-aaaaaaaa and sk-bbbbbbbb, sk-aaaaaaaa", "sk-aaaaaaaa", "sk-bbbbbbbb") == "key *** and ***, ***"
+    )
+
+
+def test_a_secret_inside_a_longer_one_leaves_nothing_of_it() -> None:
+    assert masked("sk-12345678-tail", "sk-12345678", "sk-12345678-tail") == "***"
+
+
+def test_a_short_secret_is_masked_only_where_it_stands_alone() -> None:
+    assert masked('{"key":"k","kind":"quick"}', "k") == '{"key":"***","kind":"quick"}'
+
+
+def test_a_secret_is_found_as_json_and_urls_spell_it() -> None:
+    secret = 'a/b+c"d é\\f'
+    page = dumps({"said": secret}) + b" https://x/?key=a%2Fb%2Bc%22d%20%C3%A9%5Cf"
+    assert mask_secrets(page, [Secret(secret)]) == b'{"said":"***"} https://x/?key=***'
+
+
+def test_a_slash_escaped_as_some_vendors_do_is_no_hiding_place() -> None:
+    assert masked(r"aaaa\/bbbb\/cccc", "aaaa/bbbb/cccc") == "***"
+
+
+def test_without_secrets_nothing_changes() -> None:
+    assert masked("as it is") == "as it is"
+    assert mask_secrets(b"as it is", [NO_SECRET]) == b"as it is"
+
+
+@given(st.binary(max_size=40), st.text("ab-/%", min_size=8, max_size=12), st.binary(max_size=40))
+def test_a_long_secret_never_survives_wherever_it_stands(before: bytes, secret: str, after: bytes) -> None:
+    assert secret.encode() not in mask_secrets(before + secret.encode() + after, [Secret(secret)]).replace(
+        b"***", b"\0"
+    )
