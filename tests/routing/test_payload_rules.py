@@ -125,7 +125,7 @@ def test_paths_that_cannot_be_set_are_passed_over(path: str) -> None:
 
 def test_the_rules_own_values_stay_theirs() -> None:
     """A body gets a copy: what later stages do to it does not reach the configuration."""
-    value = {"list": []}
+    value: dict[str, Any] = {"list": []}
     rules = Payload(override=(rule({"a": value, "b.c": value}),))
     body = applied({}, rules)
     body["a"]["list"].append(1)

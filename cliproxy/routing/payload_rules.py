@@ -1,0 +1,136 @@
+"""The ``payload:`` rules: members the operator sets in bodies on their way to an upstream (operations.md 11).
+
+They run on the body in the provider's dialect, after thinking. A rule that cannot be applied is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+
+from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.settings.model import Payload, PayloadRule
+
+_SEGMENT = re.compile(r"((?:[^.\\]|\\.)*)(?:\.|$)", re.DOTALL)
+_UNSETTABLE = re.compile(r"(?<!\\)[*?#|]")
+
+Path = tuple[str, ...]
+
+
+def apply(body: JSONObject, rules: Payload, *, protocol: str, names: Sequence[str], original: JSONObject) -> None:
+    """Apply the four lists to ``body``, in place: default, default-raw, override, override-raw.
+
+    :param protocol: the provider's word for its dialect: gemini, claude, openai, codex, openai-response.
+    :param names: the model's names a rule may mean: the upstream's, the client's without suffix, the client's with it.
+    :param original: the client's own body in the provider's dialect. What it holds, null included, no default touches.
+    """
+    taken: set[Path] = set()
+    for path, value in _settings((*rules.default, *rules.default_raw), protocol, names):
+        if path not in taken and not _holds(original, path) and _set(body, path, value):
+            taken.add(path)
+    for path, value in _settings((*rules.override, *rules.override_raw), protocol, names):
+        _set(body, path, value)
+
+
+def glob_matches(pattern: str, name: str) -> bool:
+    """Whether ``name`` is what ``pattern`` says, ``*`` standing for any run of characters. Case counts; linear time."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return first == name
+    last = rest.pop()
+    if not name.startswith(first) or not name.endswith(last) or len(name) < len(first) + len(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for piece in rest:
+        at = name.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def _settings(rules: Iterable[PayloadRule], protocol: str, names: Sequence[str]) -> Iterable[tuple[Path, JSON]]:
+    """The paths and values of the rules that match, in their order."""
+    for rule in rules:
+        if not any(_matches(model.name, model.protocol, protocol, names) for model in rule.models):
+            continue
+        for text, value in rule.params:
+            path = _parse(text)
+            if path:
+                yield path, value
+
+
+def _matches(pattern: str, wanted: str, protocol: str, names: Sequence[str]) -> bool:
+    if not pattern or (wanted and wanted.lower() != protocol.lower()):
+        return False
+    return any(glob_matches(pattern, name) for name in names if name)
+
+
+def _parse(text: str) -> Path | None:
+    r"""``a.b\.c.0`` as (a, b.c, 0); None for a blank path and for one that is a query."""
+    text = text.strip().removeprefix(".")
+    if not text or _UNSETTABLE.search(text):
+        return None
+    pieces: list[str] = []
+    at = 0
+    while (match := _SEGMENT.match(text, at)) is not None:
+        pieces.append(re.sub(r"\\(.)", r"\1", match.group(1)))
+        at = match.end()
+        if at >= len(text):
+            return tuple(pieces)
+    return None
+
+
+def _holds(body: JSON, path: Path) -> bool:
+    for segment in path:
+        if isinstance(body, dict) and segment in body:
+            body = body[segment]
+        elif isinstance(body, list) and segment.isdecimal() and int(segment) < len(body):
+            body = body[int(segment)]
+        else:
+            return False
+    return True
+
+
+def _set(body: JSONObject, path: Path, value: JSON) -> bool:
+    """Set ``path`` to a copy of ``value``; False, with nothing changed, where something else is in the way."""
+    holder: JSON = body
+    for depth, segment in enumerate(path[:-1]):
+        inner = _child(holder, segment)
+        if inner is None:
+            return _put(holder, segment, _nested(path[depth + 1 :], value))
+        holder = inner
+    return _put(holder, path[-1], deepcopy(value))
+
+
+def _child(holder: JSON, segment: str) -> JSON:
+    """The value at ``segment``; None where there is none."""
+    if isinstance(holder, dict):
+        return holder.get(segment)
+    if isinstance(holder, list) and segment.isdecimal() and int(segment) < len(holder):
+        return holder[int(segment)]
+    return None
+
+
+def _nested(path: Path, value: JSON) -> JSON:
+    """``value`` in the containers that ``path`` asks for: arrays for indices, objects for names."""
+    made = deepcopy(value)
+    for segment in reversed(path):
+        made = [made] if segment in ("0", "-1") else {segment: made}
+    return made
+
+
+def _put(holder: JSON, segment: str, value: JSON) -> bool:
+    if isinstance(holder, dict):
+        holder[segment] = value
+        return True
+    if not isinstance(holder, list):
+        return False
+    if segment == "-1" or segment == str(len(holder)):
+        holder.append(value)
+        return True
+    if not segment.isdecimal() or int(segment) > len(holder):
+        return False
+    holder[int(segment)] = value
+    return True
