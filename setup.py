@@ -48,11 +48,14 @@ setup(
     package_data={"cliproxy": ["py.typed"]},
     install_requires=[
         "attrs>=23.1",
+        "backports.zstd>=1.0; python_version < '3.14'",
+        "brotli>=1.1",
         "klein>=24.8",
         "orjson>=3.9",
         "PyYAML>=6.0",
         "treq>=22.1",
         "Twisted[tls]>=26.4",
+        "werkzeug>=3.0",
     ],
     extras_require={
         "test": TEST,

@@ -92,7 +92,9 @@ class Init(_FileOptions):
             os.fchmod(descriptor, 0o600)
             file.write(initial_text(key))
         print(f"{self.file} is written, and only you can read it. It holds a client key: {key}", file=terminal.out)
-        print(f"Put a credential in, then: cliproxy check {self.file} && cliproxy run -c {self.file}", file=terminal.out)
+        print(
+            f"Put a credential in, then: cliproxy check {self.file} && cliproxy run -c {self.file}", file=terminal.out
+        )
         return 0
 
 

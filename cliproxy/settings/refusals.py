@@ -37,7 +37,7 @@ def is_sample_key(key: str) -> bool:
 def _open_doors(settings: Settings) -> Iterator[tuple[str, str]]:
     where = settings.host or "every interface"
     if not settings.api_keys:
-        yield "api-keys", f"is empty while the daemon would listen on {where}: add a key, or set host to 127.0.0.1"
+        yield "host", f"is {where} while there are no api-keys: everybody would be served. Add a key, or say 127.0.0.1"
     for entry in settings.api_keys:
         key = entry.key.reveal()
         if is_sample_key(key):

@@ -207,7 +207,7 @@ class Reader:
             self.report.warn(path, f"is not a key known here and is ignored{_meant(name, list(keys))}")
 
     def _wrong(self, path: str, wanted: str, node: Node) -> _Absent:
-        self.report.add(path, f"is to be {wanted}, not {_kind_word(node)}")
+        self.report.add(path, f"is to be {wanted}, not {_kind_word(node)}", line=self.report.line(path) or node.line)
         return _ABSENT
 
 

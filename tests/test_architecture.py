@@ -1,0 +1,194 @@
+"""The laws of the house, read off the source: who may import whom, what is never called, how long a module may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: A module imports lower ranks and its own package only.
+RANKS = [
+    ("errors", "jsontypes"),
+    ("ir", "wire"),
+    ("dialects", "settings"),
+    ("routing", "pool", "usage"),
+    ("providers",),
+    ("upstream", "credentials", "tasks"),
+    ("relay",),
+    ("front", "amp", "management"),
+    ("reload",),
+    ("service",),
+    ("announce", "tap", "cli", "run"),
+]
+RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
+#: The one noun that the rooms of a rank share.
+SHARED = "cliproxy.pool.credential."
+
+#: Rooms below this rank are pure: they decide, and never wait.
+FIRST_WAITING = RANK["upstream"]
+WAITING_LIBRARIES = {"twisted", "treq", "klein", "zope"}
+#: From this rank on, the world's clock and randomness are taken, to be handed down.
+FIRST_TAKING = RANK["service"]
+
+#: ``random.Random`` is not among them: a generator that is an argument has that type.
+TAKEN_CALLS = re.compile(
+    r"time\.(time|monotonic|time_ns)|random\.[a-z]\w*|datetime\.(now|utcnow|today)|os\.urandom|secrets\.\w+"
+)
+BANNED_IMPORTS = {
+    "uuid": "ids are arguments",
+    "asyncio": "coroutines here run on Twisted",
+    "twisted.internet.defer.inlineCallbacks": "write a coroutine",
+    "twisted.internet.defer.ensureDeferred": "Deferred.fromCoroutine says what is meant",
+    "twisted.internet.defer.returnValue": "write a coroutine",
+    "twisted.internet.reactor": "the reactor is an argument",
+}
+#: Where the one exception to a banned import is.
+EXCEPTIONS = {("cliproxy/tap.py", "twisted.internet.reactor")}
+VAGUE = re.compile(r"(?i)manager|handler$|helper|processor|executor|utils?$")
+SPOKES = ("openai", "responses", "claude", "gemini")
+MOST_LINES = 400
+
+
+class Module:
+    """One source file of the package."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text)
+        self.name = str(path.relative_to(ROOT))
+        self.dotted = self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self.room = ([*self.dotted.split("."), ""])[1]
+        self.docstring = ast.get_docstring(self.tree) or ""
+
+    @property
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """(line, dotted name) of everything imported, names in ``from`` imports included."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+MODULES = [Module(path) for path in sorted((ROOT / "cliproxy").rglob("*.py"))]
+
+
+def import_faults(module: Module) -> Iterator[str]:
+    rank = RANK.get(module.room, len(RANKS))
+    for line, name in module.imports:
+        parts = name.split(".")
+        if parts[0] == "cliproxy" and len(parts) > 1 and parts[1] != module.room:
+            other = RANK.get(parts[1], -1)
+            shared = name.startswith(SHARED) and rank == other
+            if other >= rank and not shared and rank != len(RANKS) - 1:
+                yield f"{line}: imports {name}, which is not below it"
+        if parts[0] in WAITING_LIBRARIES and rank < FIRST_WAITING:
+            yield f"{line}: imports {name}, but what decides never waits"
+        if name in BANNED_IMPORTS and (module.name, name) not in EXCEPTIONS:
+            yield f"{line}: imports {name}: {BANNED_IMPORTS[name]}"
+        if parts[0] == "orjson" and module.room != "jsontypes":
+            yield f"{line}: imports orjson, which lives in jsontypes"
+        if module.dotted.startswith("cliproxy.dialects.") and parts[:2] == ["cliproxy", "dialects"]:
+            spoke = module.dotted.split(".")[2]
+            if spoke in SPOKES and parts[2] in SPOKES and parts[2] != spoke:
+                yield f"{line}: imports {name}: spokes never import each other"
+
+
+def call_faults(module: Module) -> Iterator[str]:
+    taking = RANK.get(module.room, 0) >= FIRST_TAKING
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and not taking and TAKEN_CALLS.fullmatch(ast.unparse(node)):
+            yield f"{node.lineno}: {ast.unparse(node)}: clock and randomness are arguments"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "yaml.load", "eval", "exec"):
+            yield f"{node.lineno}: {ast.unparse(node.func)} is never called"
+
+
+def coroutine_faults(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.AsyncFunctionDef) and any(isinstance(part, ast.Yield) for part in ast.walk(node)):
+            yield f"{node.lineno}: an abandoned async generator holds its connection"
+        if isinstance(node, ast.Try) and any(
+            isinstance(part, ast.Await) for stmt in node.body for part in ast.walk(stmt)
+        ):
+            for caught in node.handlers:
+                kinds = ast.unparse(caught.type) if caught.type else "BaseException"
+                reraises = any(isinstance(part, ast.Raise) and part.exc is None for part in ast.walk(caught))
+                if re.search(r"\b(Base)?Exception\b", kinds) and not reraises:
+                    yield f"{caught.lineno}: except {kinds} around an await swallows a client's hang-up"
+
+
+def name_faults(module: Module) -> Iterator[str]:
+    if VAGUE.search(module.dotted):
+        yield f"1: {module.dotted} says nothing"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and VAGUE.search(node.name):
+            yield f"{node.lineno}: {node.name} says nothing"
+
+
+def shape_faults(module: Module) -> Iterator[str]:
+    lines = module.text.count("\n")
+    if lines > MOST_LINES and "lines" not in module.docstring:
+        yield f"{lines} lines, and the docstring does not say why"
+    if module.text.strip() and not module.docstring:
+        yield "1: no docstring"
+
+
+LAWS = [import_faults, call_faults, coroutine_faults, name_faults, shape_faults]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_law(law) -> None:  # type: ignore[no-untyped-def]
+    """No module breaks the law."""
+    assert [f"{module.name}:{fault}" for module in MODULES for fault in law(module)] == []
+
+
+def test_every_room_has_a_rank() -> None:
+    """A room that is not in the table of ranks would escape the laws."""
+    assert {module.room for module in MODULES} - {"", *RANK} == set()
+
+
+def test_requirements_are_said() -> None:
+    """Every library the package imports stands in setup.py."""
+    said = (ROOT / "setup.py").read_text().lower()
+    names = {name.split(".")[0] for module in MODULES for _, name in module.imports}
+    outside = names - set(sys.stdlib_module_names) - {"cliproxy", "compression"}
+    spelled = {
+        "yaml": "pyyaml",
+        "zope": "twisted[tls]",
+        "twisted": "twisted[tls]",
+        "service_identity": "twisted[tls]",
+        "backports": "backports.zstd",
+    }
+    assert {name for name in outside if f'"{spelled.get(name, name).lower()}' not in said} == set()
+
+
+def test_the_laws_bite(tmp_path: Path) -> None:
+    """A module that breaks every law is caught by each of them."""
+    source = (
+        "import uuid\nimport time\nfrom cliproxy.relay import x\nfrom cliproxy.dialects.claude import y\n"
+        "from twisted.internet import defer\nclass RequestHandler: pass\n"
+        "async def f():\n    try:\n        await time.time()\n    except Exception:\n        pass\n    yield 1\n"
+    )
+    path = ROOT / "cliproxy" / "dialects" / "gemini" / "broken.py"
+    module = Module.__new__(Module)
+    module.text, module.tree = source + "\n" * MOST_LINES, ast.parse(source)
+    module.name, module.dotted, module.room, module.docstring = (
+        str(path),
+        "cliproxy.dialects.gemini.broken",
+        "dialects",
+        "",
+    )
+    counts = {law.__name__: len(list(law(module))) for law in LAWS}
+    assert counts == {
+        "import_faults": 4,
+        "call_faults": 1,
+        "coroutine_faults": 2,
+        "name_faults": 1,
+        "shape_faults": 2,
+    }
