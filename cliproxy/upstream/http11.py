@@ -209,9 +209,7 @@ class Connection(TwistedProtocol):
         else:
             failure = UpstreamFailure.transport(f"{self.origin} answered with {body.fault}")
             self._finish(reusable=False)
-        if data:
-            response.arrived(data)
-        response.finished(failure)
+        response.finished(failure, data)
 
     def _finish(self, *, reusable: bool) -> None:
         """The exchange is over: back to the owner with the connection, or away with it."""

@@ -168,9 +168,11 @@ class UpstreamResponse:
             return
         self._drain()
 
-    def finished(self, failure: UpstreamFailure | None) -> None:
-        """The source gave all it had and is out of the game."""
+    def finished(self, failure: UpstreamFailure | None, data: bytes = b"") -> None:
+        """``data`` was the last the source had; from here on it is left alone."""
         self._source = None
+        if data:
+            self.arrived(data)
         if self._end is not _OPEN:
             return
         self._sniffing = False
