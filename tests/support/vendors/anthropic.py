@@ -428,8 +428,8 @@ def signature(thinking: str) -> str:
 
 
 def _authorise(record: Record) -> None:
-    given = record.header("x-api-key"), record.header("authorization")
-    if given not in ((KEY, None), (None, f"Bearer {KEY}")):
+    given = [value for value in (record.header("x-api-key"), record.header("authorization")) if value]
+    if len(given) != 1 or not matches(rf"(Bearer )?{KEY}(-[\w-]+)?", given[0]):
         raise Refusal("invalid x-api-key", None, 401)
     need(record.header("anthropic-version"), "anthropic-version: header is required")
 

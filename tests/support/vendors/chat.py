@@ -374,7 +374,7 @@ def embedding(text: str, dimensions: int) -> list[float]:
 
 
 def _authorise(record: Record) -> None:
-    if record.header("authorization") != f"Bearer {KEY}":
+    if not matches(rf"Bearer {KEY}(-[\w-]+)?", record.header("authorization")):
         raise Refusal("Incorrect API key provided.", None, 401, "invalid_api_key")
 
 

@@ -484,7 +484,11 @@ def _embed_many(body: dict[str, Any], model: str, vertex: bool) -> dict[str, Any
 
 def _authorise(record: Record) -> None:
     given = [value for value in (record.header("x-goog-api-key"), *record.query.get("key", ())) if value]
-    need(given == [KEY], "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID")
+    need(
+        len(given) == 1 and matches(rf"{KEY}(-[\w-]+)?", given[0]),
+        "API key not valid. Please pass a valid API key.",
+        code="API_KEY_INVALID",
+    )
     need(record.header("authorization") is None, "Request had invalid authentication credentials.", status=401)
 
 

@@ -66,7 +66,7 @@ class Responses:
     def __call__(self, exchange: Exchange) -> None:
         record = exchange.record
         try:
-            if record.header("authorization") != f"Bearer {KEY}":
+            if not matches(rf"Bearer {KEY}(-[\w-]+)?", record.header("authorization")):
                 raise Refusal("Incorrect API key provided.", None, 401, "invalid_api_key")
             codex = record.path == "/codex/responses"
             need(codex or record.path == "/v1/responses", f"Invalid URL ({record.method} {record.path})", status=404)
