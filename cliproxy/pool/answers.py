@@ -31,7 +31,7 @@ def ending(walk: Walk[OfferT], pool: Pool, now: float, *, crowded: bool = False)
         if failed.verdict.fault is not Fault.CREDENTIAL:
             return _last_word(failed, due)
     if walk.failed:
-        return _exhausted(walk.name, walk.failed[-1].verdict.status, due)
+        return _exhausted(walk.name, walk.failed[-1].verdict.status)
     if crowded:
         return _made(503, CROWDED, f"too many requests are waiting for model {walk.name}", 1.0)
     return _unserved(walk, [pool.standing(offer, now) for offer in walk.offers], due)
@@ -65,15 +65,15 @@ def _unserved(walk: Walk[OfferT], standings: Sequence[Standing], due: float | No
     if not cooled:
         return _made(500, "auth_unavailable", "auth_unavailable: no auth available")
     if all(standing.reason is Fault.CREDENTIAL for standing in cooled):
-        return _exhausted(walk.name, cooled[-1].status, due)
+        return _exhausted(walk.name, cooled[-1].status)
     return _made(
         429, COOLING, f"All credentials for model {walk.name} are cooling down", 1.0 if due is None else due, walk.name
     )
 
 
-def _exhausted(name: str, status: int, due: float | None) -> UpstreamFailure:
+def _exhausted(name: str, status: int) -> UpstreamFailure:
     message = f"every upstream credential for model {name} was refused by its vendor (last status {status})"
-    return _made(502, EXHAUSTED, message, due)
+    return _made(502, EXHAUSTED, message)
 
 
 def _made(
