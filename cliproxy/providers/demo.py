@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -50,13 +50,13 @@ class Demo(OpenAICompatibility):
 class DemoAnswer:
     """An HTTP answer to be served in-process.
 
-    :ivar chunks: the body, in the pieces it is to arrive in.
-    :ivar interval: seconds between the pieces.
+    :ivar pieces: the body as it is to arrive; each piece is made when it is its turn, so they can be had once.
+    :ivar interval: seconds before each piece.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    chunks: tuple[bytes, ...]
+    pieces: Iterable[bytes]
     interval: float = 0.0
 
 
@@ -78,7 +78,7 @@ def answer(request: UpstreamRequest) -> DemoAnswer:
     return DemoAnswer(
         200,
         (("content-type", "text/event-stream"),),
-        tuple(_stream(model, seed, reply, _wants_usage(body))),
+        _stream(model, seed, reply, _wants_usage(body)),
         0.0 if model == "demo-fast" else _PACE,
     )
 

@@ -98,6 +98,7 @@ _CLAUDE_BUDGET = Capability(1024, 128_000)
 _CLAUDE_BUDGET_OR_NONE = Capability(1024, 128_000, zero_allowed=True)
 _CLAUDE_TO_MAX = Capability(1024, 128_000, levels=(*_LOW_TO_HIGH, "max"), zero_allowed=True)
 _CLAUDE_XHIGH_TO_MAX = Capability(1024, 128_000, levels=_LOW_TO_MAX, zero_allowed=True)
+_CLAUDE_EFFORT = Capability(levels=_LOW_TO_MAX, zero_allowed=True, dynamic_allowed=True)
 
 _GEMINI_FLASH = Capability(0, 24_576, zero_allowed=True, dynamic_allowed=True)
 _GEMINI_PRO = Capability(128, 32_768, dynamic_allowed=True)
@@ -117,14 +118,14 @@ _CLAUDE = (
     _claude("claude-3-5-haiku-20241022", "Claude Haiku 3.5", "2024-10-22", 8_192, None, 128_000),
 )
 
-# After January 2026: levels beside budgets.
+# After January 2026: levels beside budgets, then levels alone.
 _CLAUDE_LATER = (
     _claude("claude-opus-4-6", "Claude Opus 4.6", "2026-02-05", 128_000, _CLAUDE_TO_MAX, 1_000_000),
     _claude("claude-sonnet-4-6", "Claude Sonnet 4.6", "2026-02-18", 64_000, _CLAUDE_TO_MAX),
     _claude("claude-opus-4-7", "Claude Opus 4.7", "2026-04-16", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
     _claude("claude-opus-4-8", "Claude Opus 4.8", "2026-05-28", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
-    _claude("claude-sonnet-5", "Claude Sonnet 5", "2026-06-30", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
-    _claude("claude-opus-5", "Claude Opus 5", "2026-07-14", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
+    _claude("claude-sonnet-5", "Claude Sonnet 5", "2026-06-30", 128_000, _CLAUDE_EFFORT, 1_000_000),
+    _claude("claude-opus-5", "Claude Opus 5", "2026-07-14", 128_000, _CLAUDE_EFFORT, 1_000_000),
 )
 
 _GEMINI = (

@@ -27,13 +27,13 @@ def asked(body: dict[str, Any]) -> DemoAnswer:
 
 def said(prompt: Any, **body: Any) -> dict[str, Any]:
     """The first choice of a whole answer."""
-    (chunk,) = asked({"messages": [{"role": "user", "content": prompt}]} | body).chunks
+    (chunk,) = asked({"messages": [{"role": "user", "content": prompt}]} | body).pieces
     choice: dict[str, Any] = loads(chunk)["choices"][0]
     return choice
 
 
 def streamed(prompt: Any, **body: Any) -> list[dict[str, Any]]:
-    chunks = asked({"messages": [{"role": "user", "content": prompt}], "stream": True} | body).chunks
+    chunks = list(asked({"messages": [{"role": "user", "content": prompt}], "stream": True} | body).pieces)
     assert chunks[-1] == b"data: [DONE]\n\n"
     return [loads(chunk.removeprefix(b"data: ")) for chunk in chunks[:-1]]
 
@@ -58,7 +58,7 @@ def test_it_only_chats() -> None:
 
 def test_the_same_request_gets_the_same_bytes() -> None:
     body = {"messages": [{"role": "user", "content": "hi"}], "stream": True, "tools": [WEATHER]}
-    assert asked(body) == asked(body)
+    assert list(asked(body).pieces) == list(asked(body).pieces)
 
 
 def test_it_says_back_what_it_was_told() -> None:
@@ -188,7 +188,7 @@ def test_it_counts_for_those_who_want_a_long_answer() -> None:
 def test_the_error_models_fail_with_the_status_in_their_name() -> None:
     limited = asked({"model": "demo-error-429", "messages": []})
     assert (limited.status, dict(limited.headers)["retry-after"]) == (429, "1")
-    assert loads(limited.chunks[0])["error"]["type"] == "rate_limit_error"
+    assert loads(b"".join(limited.pieces))["error"]["type"] == "rate_limit_error"
     assert asked({"model": "demo-error-500", "messages": []}).status == 500
 
 
@@ -209,4 +209,4 @@ def test_odd_messages_are_answered_all_the_same(messages: list[Any]) -> None:
 def test_a_body_without_messages_is_refused() -> None:
     refused = asked({"messages": "hi"})
     assert refused.status == 400
-    assert loads(refused.chunks[0])["error"]["param"] == "messages"
+    assert loads(b"".join(refused.pieces))["error"]["param"] == "messages"
