@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ USER_AGENT = f"cliproxy/{__version__}"
 Headers = Iterable[tuple[str, str]]
 
 
-class Vendor:
+class Vendor(ABC):
     """The parts of :class:`~cliproxy.providers.interface.Provider` that do not differ between vendors."""
 
     kind: str
@@ -32,13 +33,13 @@ class Vendor:
         """As the client asked."""
         return call_stream
 
+    @abstractmethod
     def url(self, call: UpstreamCall, base_url: str) -> str:
         """The exact URL of a call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The vendor's own headers: authentication and what it asks for by name."""
-        raise NotImplementedError
 
     def prepare(self, call: UpstreamCall, credential: Credential, body: bytes | None = None) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""

@@ -22,7 +22,7 @@ class Catalog:
     def __init__(self, candidates: dict[str, tuple[Candidate, ...]], listed: Sequence[ModelInfo]) -> None:
         self._candidates = candidates
         self._listed = sorted(listed, key=lambda info: info.id)
-        self._in_order = tuple(listed)
+        self._by_age = sorted(listed, key=lambda info: -info.created)
 
     @classmethod
     def build(cls, settings: Settings, credentials: Sequence[Credential], now: int = 0) -> Catalog:
@@ -52,7 +52,7 @@ class Catalog:
 
     def newest(self, usable: Callable[[Candidate], bool]) -> str | None:
         """The newest model by ``created`` with a usable candidate, what ``auto`` means; the first listed of equals."""
-        for info in sorted(self._in_order, key=lambda info: -info.created):
+        for info in self._by_age:
             if any(map(usable, self.candidates(info.id))):
                 return info.id
         return None

@@ -8,6 +8,7 @@ import attrs
 
 from cliproxy.errors import RequestFault
 from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.known_models import known
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.thinking import parse_effort, parse_suffix
 from cliproxy.settings.model import Settings
@@ -51,7 +52,7 @@ class Router:
         readings: list[tuple[str, str | None]] = [(base, suffix)]
         if suffix is not None:
             readings.append((name, None))
-        elif effort := parse_effort(name):
+        elif known(name) is None and (effort := parse_effort(name)):
             readings.append(effort)
         for model, value in readings:
             if candidates := self._catalog.candidates(model):

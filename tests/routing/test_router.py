@@ -64,6 +64,11 @@ def test_a_hyphenated_effort_is_a_suffix_where_it_names_no_model() -> None:
     assert found.resolve("gpt-y-high").suffix is None
 
 
+def test_a_real_models_name_is_not_read_as_another_model_and_an_effort() -> None:
+    with pytest.raises(RequestFault):
+        router("gpt-5.1-codex").resolve("gpt-5.1-codex-max")
+
+
 @pytest.mark.parametrize("name", ["", "nobody", "m(high", "m(high) ", "(high)", "nobody-high", "nobody(high)", "m\0"])
 def test_a_name_nobody_serves_is_the_clients_fault(name: str) -> None:
     with pytest.raises(RequestFault) as caught:
