@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects.claude import decode_request, encode_request, errors, response, stream
-from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest, Mint, Payload, StreamDecoder, StreamEncoder
+from cliproxy.dialects import interface
+from cliproxy.dialects.claude import errors
+from cliproxy.dialects.claude import response as answers
+from cliproxy.dialects.claude.decode_request import decode_request
+from cliproxy.dialects.claude.encode_request import encode_request
+from cliproxy.dialects.claude.repair import repair
+from cliproxy.dialects.claude.stream import ClaudeStreamDecoder, ClaudeStreamEncoder
+from cliproxy.dialects.interface import Asked, EncodeRequest, Mint, Payload
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.jsontypes import JSON, JSONObject, dumps
 from cliproxy.wire.sse import event_block
 
+__all__ = ["DIALECT", "Messages", "repair"]
 
-class _Claude:
+
+class Messages:
+    """The dialect, put together."""
+
     name = "claude"
-    heartbeat: bytes | None = b'event: ping\ndata: {"type":"ping"}\n\n'
+    heartbeat: bytes | None = event_block("ping", b'{"type":"ping"}')
 
     def decode_request(self, body: JSONObject, mint: Mint) -> CompletionRequest:
-        return decode_request.decode_request(body, mint)
+        """See :func:`cliproxy.dialects.claude.decode_request.decode_request`."""
+        return decode_request(body, mint)
 
     def encode_request(self, request: CompletionRequest, context: EncodeRequest) -> JSONObject:
-        return encode_request.encode_request(request, context)
+        """See :func:`cliproxy.dialects.claude.encode_request.encode_request`."""
+        return encode_request(request, context)
 
     def decode_response(self, body: JSONObject, mint: Mint) -> CompletionResponse:
-        return response.decode_response(body, mint)
+        """See :func:`cliproxy.dialects.claude.response.decode_response`."""
+        return answers.decode_response(body, mint)
 
-    def encode_response(self, answer: CompletionResponse, asked: Asked) -> JSONObject:
-        return response.encode_response(answer, asked)
+    def encode_response(self, response: CompletionResponse, asked: Asked) -> JSONObject:
+        """See :func:`cliproxy.dialects.claude.response.encode_response`."""
+        return answers.encode_response(response, asked)
 
-    def stream_decoder(self, mint: Mint) -> StreamDecoder:
-        return stream.ClaudeStreamDecoder(mint)
+    def stream_decoder(self, mint: Mint) -> interface.StreamDecoder:
+        """A decoder for one upstream stream."""
+        return ClaudeStreamDecoder(mint)
 
-    def stream_encoder(self, asked: Asked) -> StreamEncoder:
-        return stream.ClaudeStreamEncoder(asked)
+    def stream_encoder(self, asked: Asked) -> interface.StreamEncoder:
+        """An encoder for one client stream."""
+        return ClaudeStreamEncoder(asked)
 
     def frame(self, payload: Payload) -> bytes:
-        """Anthropic's SDKs pass over a block without its ``event:`` line."""
+        """A block that names its event: Anthropic's SDKs pass over one that does not."""
         if not isinstance(payload, dict):
             return b""
         return event_block(str(payload.get("type", "message")), dumps(payload))
 
     def decode_error(self, status: int, body: JSON) -> ErrorDetail:
+        """Read an upstream's error."""
         return errors.decode_error(status, body)
 
     def encode_error(self, detail: ErrorDetail) -> JSON:
+        """An error body in Anthropic's shape."""
         return errors.encode_error(detail)
 
     def terminal_error(self, detail: ErrorDetail) -> list[Payload]:
+        """The end of a stream that failed."""
         return errors.terminal_error(detail)
 
 
-DIALECT: Dialect = _Claude()
+DIALECT: interface.Dialect = Messages()

@@ -151,7 +151,7 @@ class BlockWriter:
             words = _decoded(part.data)
             source = {"type": "text", "media_type": "text/plain", "data": words} if words else None
         elif part.url is not None:
-            if not _on_the_web(part.url) or mime not in ("application/pdf", ""):
+            if not _on_the_web(part.url) or mime != "application/pdf":
                 return _mention(part)
             source = {"type": "url", "url": part.url}
         if source is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from cliproxy.dialects import signatures
 from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
+from cliproxy.dialects.claude.repair import repair
 from cliproxy.dialects.effort import budget_of
 from cliproxy.dialects.interface import EncodeRequest
 from cliproxy.dialects.toolids import wire_ids, wire_names
@@ -31,33 +31,6 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
         return body
     context.losses.extend(request.dropped)
     return _translated(request, context)
-
-
-def repair(body: JSONObject) -> None:
-    """Take out of an Anthropic body what Anthropic would reject: reasoning that shows another vendor's signature.
-
-    A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
-    """
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return
-    mended = []
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list) and any(_is_foreign(block) for block in content):
-            kept = [block for block in content if not _is_foreign(block)]
-            if kept:
-                mended.append({**message, "content": kept})
-        else:
-            mended.append(message)
-    body["messages"] = mended
-
-
-def _is_foreign(block: JSON) -> bool:
-    if not isinstance(block, dict) or block.get("type") != "thinking":
-        return False
-    value = block.get("signature")
-    return isinstance(value, str) and signatures.replayed(value, "claude").origin in ("openai", "gemini", "bypass")
 
 
 def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:

@@ -1,0 +1,33 @@
+"""What is mended in an Anthropic body on its way to Anthropic."""
+
+from __future__ import annotations
+
+from cliproxy.dialects import signatures
+from cliproxy.jsontypes import JSON, JSONObject
+
+
+def repair(body: JSONObject) -> None:
+    """Take out of an Anthropic body what Anthropic would reject: reasoning that shows another vendor's signature.
+
+    A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return
+    mended = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list) and any(_is_foreign(block) for block in content):
+            kept = [block for block in content if not _is_foreign(block)]
+            if kept:
+                mended.append({**message, "content": kept})
+        else:
+            mended.append(message)
+    body["messages"] = mended
+
+
+def _is_foreign(block: JSON) -> bool:
+    if not isinstance(block, dict) or block.get("type") != "thinking":
+        return False
+    value = block.get("signature")
+    return isinstance(value, str) and signatures.replayed(value, "claude").origin in ("openai", "gemini", "bypass")

@@ -1,0 +1,107 @@
+"""IR -> Gemini generateContent request (dialects.md 2-15, losses of 23)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cliproxy.dialects.gemini.encode_contents import ContentWriter
+from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
+from cliproxy.dialects.gemini.repair import repair
+from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.toolids import wire_names
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
+from cliproxy.jsontypes import JSONObject
+
+#: Budgets for an adaptive thinker's modest efforts; beyond them the model decides, as it does for Anthropic.
+_ADAPTIVE: Final = {"minimal": 512, "low": 1024, "medium": 8192}
+
+
+def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+    """Write an upstream's body. A request that was read from Gemini's dialect is copied near verbatim."""
+    if request.origin == "gemini" and request.extras is not None:
+        body = {key: value for key, value in request.extras.members.items() if key not in ("model", "stream")}
+        repair(body)
+        return body
+    context.losses.extend(request.dropped)
+    return _translated(request, context)
+
+
+def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+    losses = context.losses
+    names = wire_names(request, "gemini")
+    losses.extend(Loss("cache_control", "system") for segment in request.system if segment.cache is not None)
+    system = [{"text": segment.text} for segment in request.system if segment.text]
+    contents = ContentWriter(request, names, losses).contents()
+    body: JSONObject = {"contents": contents}
+    if not contents:
+        # Gemini wants a user turn; instructions alone are one.
+        body["contents"] = [{"role": "user", "parts": system}] if system else []
+    elif system:
+        body["systemInstruction"] = {"parts": system}
+    tools = write_tools(request, names, losses)
+    if tools:
+        body["tools"] = tools
+        choice = None if request.tool_choice is None else write_choice(request.tool_choice, names, losses)
+        if choice is not None and "functionDeclarations" in tools[0]:
+            body["toolConfig"] = {"functionCallingConfig": choice}
+        if request.parallel is False:
+            losses.append(Loss("parallel_tool_calls", "parallel_tool_calls", meaning=True))
+    config = _config(request)
+    if config:
+        body["generationConfig"] = config
+    dropped = {
+        "logit_bias": request.sampling.logit_bias,
+        "metadata": request.metadata,
+        "user": request.user,
+        "verbosity": request.verbosity,
+        "service_tier": request.service_tier,
+        "prompt_cache_key": request.prompt_cache_key,
+    }
+    losses.extend(Loss(what, what) for what, said in dropped.items() if said is not None)
+    return body
+
+
+def _config(request: CompletionRequest) -> JSONObject:
+    sampling = request.sampling
+    stated = {
+        "temperature": sampling.temperature,
+        "topP": sampling.top_p,
+        "topK": sampling.top_k,
+        "maxOutputTokens": sampling.max_tokens,
+        "stopSequences": sampling.stop,
+        "seed": sampling.seed,
+        "presencePenalty": sampling.presence_penalty,
+        "frequencyPenalty": sampling.frequency_penalty,
+        "candidateCount": sampling.n if sampling.n is not None and sampling.n > 1 else None,
+        "responseLogprobs": sampling.logprobs or None,
+        "logprobs": sampling.top_logprobs if sampling.logprobs else None,
+        "thinkingConfig": None if request.thinking is None else write_thinking(request.thinking),
+    }
+    config = {key: value for key, value in stated.items() if value is not None}
+    return {**config, **_format(request.format)}
+
+
+def _format(stated: OutputFormat | None) -> JSONObject:
+    if stated is None:
+        return {}
+    config: JSONObject = {"responseMimeType": "application/json"}
+    if stated.schema is not None:
+        config["responseJsonSchema"] = {key: value for key, value in stated.schema.items() if key != "$schema"}
+    return config
+
+
+def write_thinking(thinking: Thinking) -> JSONObject | None:
+    """``thinkingConfig`` (thinking.md 3.1)."""
+    budget = thinking.budget
+    if thinking.mode == "include":
+        return {"includeThoughts": thinking.include is True}
+    if thinking.mode == "level" or (thinking.mode == "none" and thinking.level):
+        return {"thinkingLevel": thinking.level, "includeThoughts": thinking.mode != "none"}
+    if thinking.mode == "none":
+        budget = 0
+    elif thinking.mode == "adaptive":
+        budget = _ADAPTIVE.get(thinking.level or "", -1)
+    elif budget is None:
+        budget = -1
+    return {"thinkingBudget": budget, "includeThoughts": budget != 0}
