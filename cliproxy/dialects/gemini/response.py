@@ -64,7 +64,8 @@ def read_block(payload: JSONObject) -> Finish | None:
 def write_finish(finish: Finish) -> str:
     """``finishReason``. A word of Google's own is given back as it was."""
     usual = _FINISH_REASON[finish.unified]
-    return finish.raw if finish.raw and _FINISH_REASON.get(_UNIFIED.get(finish.raw, "tool_calls")) == usual else usual
+    own = _UNIFIED.get(finish.raw or "")
+    return finish.raw if finish.raw and own is not None and _FINISH_REASON[own] == usual else usual
 
 
 def read_usage(stated: JSON) -> Usage | None:
