@@ -119,7 +119,7 @@ def _validated(wish: Config, record: Capability, client: str, provider: str, *, 
     elif provider == "claude":
         wish = _adaptive_instead(wish, client, from_suffix)
     if record.levels and wish.mode == "level":
-        wish = _listed(wish, record, client, provider, from_suffix)
+        wish = _listed(wish, record, client, provider)
     strict = not from_suffix and client == provider and has_range and not wish.derived
     if wish.mode == "budget" and strict and not record.min <= wish.budget <= record.max:
         message = f"budget {wish.budget} out of range [{record.min},{record.max}]"
@@ -167,16 +167,14 @@ def _adaptive_instead(wish: Config, client: str, from_suffix: bool) -> Config:
     return wish
 
 
-def _listed(wish: Config, record: Capability, client: str, provider: str, from_suffix: bool) -> Config:
+def _listed(wish: Config, record: Capability, client: str, provider: str) -> Config:
     """The level, if the model lists it, or the nearest it lists where the client did not think in this model's
     levels."""
     word = wish.level.lower()
     levels = [level.lower() for level in record.levels]
     if word in levels:
         return wish
-    across = client in _BUDGET_DIALECTS and (
-        provider not in _BUDGET_DIALECTS or (client != provider and not from_suffix)
-    )
+    across = client in _BUDGET_DIALECTS and provider not in _BUDGET_DIALECTS
     other = nearest(word, levels) if across or wish.derived else None
     if other is None:
         message = f'level "{word}" not supported, valid levels: {", ".join(levels)}'
