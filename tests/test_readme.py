@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import twisted.internet
+import twisted.internet.reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -40,7 +41,7 @@ class Embedding(SynchronousTestCase):
     def test_it_serves(self) -> None:
         """Run as it stands, it answers a client."""
         reactor = Reactor()
-        self.patch(twisted.internet, "reactor", reactor)
+        self.patch(twisted.internet, "reactor", reactor)  # what the example's own import finds
         exec(self.code, {})
         ((port, site, *_),) = reactor.tcpServers
         self.assertEqual(port, 8080)
