@@ -34,6 +34,7 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.body import Pump
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.failover import Failover, Plan
+from cliproxy.upstream.local import respond
 
 #: An upstream's error body is read this far.
 ERROR_LIMIT: Final = 1024 * 1024
@@ -108,6 +109,21 @@ class _Delivery:
     pump: Pump | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen
+class WholeAnswer:
+    """A JSON answer that is already here, for an upstream whose own was not in its provider's dialect."""
+
+    body: bytes
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = JSON_HEADERS
+    interval: float = 0.0
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The one piece."""
+        return (self.body,)
 
 
 class Relay:
@@ -193,6 +209,9 @@ class Relay:
     async def _generate(
         self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
     ) -> _Delivery:
+        if outbound.request is not None and outbound.request.reshape is not None:
+            body = outbound.request.reshape(await response.read(ANSWER_LIMIT))
+            response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
         content_type = response.headers.get("content-type", "")
         transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
         exchange.pump = pump = Pump(response, transcoder)

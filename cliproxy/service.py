@@ -71,7 +71,8 @@ class CliproxyService(MultiService):
         entropy = entropy or random.SystemRandom()
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
-        snapshot = Snapshot.build(settings, environment)
+        self._now = now
+        snapshot = Snapshot.build(settings, environment, int(now()))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.relay = Relay(
             snapshot,
@@ -112,7 +113,7 @@ class CliproxyService(MultiService):
 
         :raises SettingsError: it cannot be used; the old one stays.
         """
-        snapshot = Snapshot.build(settings, self.environment)
+        snapshot = Snapshot.build(settings, self.environment, int(self._now()))
         old = self.settings
         if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
             self._log.warn("host, port and tls take effect at the next start")

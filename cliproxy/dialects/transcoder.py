@@ -14,7 +14,7 @@ from cliproxy.dialects.identity import ResponseObject
 from cliproxy.dialects.interface import Asked, Dialect
 from cliproxy.dialects.reading import BODY_TOO_LONG, BodyReader, Reader, StreamReader, decode_body
 from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream
-from cliproxy.dialects.writing import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer, edited
+from cliproxy.dialects.writing import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.events import Event, Finish, StreamFailed
 from cliproxy.ir.loss import Loss
@@ -139,7 +139,8 @@ class BodyTranslation(Facts):
             self.note_failure(failure.detail)
             return []
         self.note_response(response)
-        return [dumps(edited(self.target.encode_response(response, self.asked), self.edit))]
+        body = self.target.encode_response(response, self.asked)
+        return [dumps(body if self.edit is None else self.edit(body))]
 
     def fail(self, detail: ErrorDetail) -> list[bytes]:
         """The upstream died: there is no body."""
@@ -186,7 +187,7 @@ def translate(
 def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit | None = None) -> Transcoder:
     """The identity lane: the upstream's own bytes, in whole blocks, while a decoder listens.
 
-    :param edit: rewrites a payload (of a body: the whole object); None from it leaves the bytes alone.
+    :param edit: rewrites a payload (of a body: the whole object); the very same object leaves the bytes alone.
     """
     if stream:
         return UnchangedStream(asked, dialect=dialect, edit=edit)

@@ -211,8 +211,7 @@ class UnchangedStream(Facts):
                 return None
         else:
             kept = unwrapped(self.dialect.name, payload)
-        edited = self.edit(kept) if self.edit is not None else None
-        return kept if edited is None else edited
+        return kept if self.edit is None or kept is None else self.edit(kept)
 
     def _break(self, detail: ErrorDetail) -> list[bytes]:
         self.note_failure(detail)
@@ -273,10 +272,8 @@ class UnchangedBody(Facts):
             return []
         body: JSONObject = loads(data) if self.edit is not None or self.dialect.name == "gemini" else {}
         kept = unwrapped(self.dialect.name, body)
-        edited = self.edit(kept) if self.edit is not None else None
-        if edited is None and kept is body:
-            return [data]
-        return [dumps(kept if edited is None else edited)]
+        edited = kept if self.edit is None else self.edit(kept)
+        return [data] if edited is body else [dumps(edited)]
 
     def fail(self, detail: ErrorDetail) -> list[bytes]:
         """The upstream died: there is no body."""

@@ -23,16 +23,20 @@ class Writer(Protocol):
         """What can only be written when all is there. Nothing when the answer failed."""
 
 
-#: Rewrites a payload of an answer (a model's name, say); None leaves it as it is.
+#: Rewrites a payload of an answer (a model's name, say). The very same object means nothing changed, None withholds it.
 Edit = Callable[[JSONObject], JSONObject | None]
 
 
-def edited(payload: Payload, edit: Edit | None) -> Payload:
-    """The payload as ``edit`` wants it."""
-    if edit is None or not isinstance(payload, dict):
-        return payload
-    changed = edit(payload)
-    return payload if changed is None else changed
+def edited(payloads: list[Payload], edit: Edit | None) -> list[Payload]:
+    """The payloads as ``edit`` wants them."""
+    if edit is None:
+        return payloads
+    out: list[Payload] = []
+    for payload in payloads:
+        kept = edit(payload) if isinstance(payload, dict) else payload
+        if kept is not None:
+            out.append(kept)
+    return out
 
 
 @attrs.define
@@ -49,11 +53,8 @@ class StreamWriter:
 
     def write(self, event: Event) -> list[bytes]:
         """The event's frames, one a payload."""
-        frame, edit = self.target.frame, self.edit
-        payloads = self._encoder.encode(event)
-        if edit is not None:
-            payloads = [edited(payload, edit) for payload in payloads]
-        return [frame(payload) for payload in payloads]
+        frame = self.target.frame
+        return [frame(payload) for payload in edited(self._encoder.encode(event), self.edit)]
 
     def close(self) -> list[bytes]:
         """Nothing: the terminal event wrote the end."""
@@ -77,8 +78,8 @@ class ArrayWriter:
     def write(self, event: Event) -> list[bytes]:
         """The event's elements, and the closing bracket after a terminal one."""
         frames: list[bytes] = []
-        for payload in self._encoder.encode(event):
-            frames.append((b",\n" if self._opened else b"[") + dumps(edited(payload, self.edit)) + b"\n")
+        for payload in edited(self._encoder.encode(event), self.edit):
+            frames.append((b",\n" if self._opened else b"[") + dumps(payload) + b"\n")
             self._opened = True
         if isinstance(event, ResponseFinished | StreamFailed):
             frames.append(b"]" if self._opened else b"[]")
@@ -111,4 +112,4 @@ class BodyWriter:
         body = self.whole() if self.whole is not None else None
         if body is None:
             body = self.target.encode_response(fold(self._events), self.asked)
-        return [dumps(edited(body, self.edit))]
+        return [dumps(body if self.edit is None else self.edit(body))]

@@ -46,7 +46,7 @@ def gemini_entry(model: ModelInfo) -> JSONObject:
         "name": f"models/{model.id}",
         "displayName": model.display_name or model.id,
         "description": model.description or model.id,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "supportedGenerationMethods": list(model.methods) or ["generateContent"],
     }
     return entry | _present(
         version=model.version, inputTokenLimit=model.context_length, outputTokenLimit=model.max_completion_tokens

@@ -7,12 +7,13 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects.openai.completions import COMPLETIONS
+from cliproxy.dialects.openai.completions import chat_request, completion, completion_chunk
 from cliproxy.dialects.registry import DIALECTS
-from cliproxy.errors import RequestFault
+from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.models import detail, listing, shape_for
 from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
 
 GREETING: Final = {
@@ -65,7 +66,10 @@ class OpenAIRoutes:
     @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
     def completions(self, call: Call) -> Awaitable[None]:
         """Legacy Completions."""
-        return self.front.complete(call, COMPLETIONS, call.json())
+        body = call.json()
+        edit = completion_chunk if body.get("stream") is True else completion
+        chat = chat_request(body)
+        return self.front.complete(call, DIALECTS["openai"], chat, raw=dumps(chat), edit=edit)
 
     @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")
     def responses(self, call: Call) -> Awaitable[None]:
@@ -76,7 +80,7 @@ class OpenAIRoutes:
     def responses_socket(self, call: Call) -> Answer:
         """Codex asks for a WebSocket first; told 426 at once it goes on over HTTP."""
         if call.headers.get("upgrade", "").lower() != "websocket":
-            raise RequestFault.bad("this path takes POST", status=405)
+            raise RequestFault(ErrorDetail(405, "this path takes POST"), {"Allow": "POST"})
         raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
 
     @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")

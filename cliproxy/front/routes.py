@@ -15,6 +15,7 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
 from cliproxy.dialects.interface import Dialect
+from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, Client, Gate, candidates
 from cliproxy.front.failures import dialect_of, error_body, error_headers
@@ -25,6 +26,7 @@ from cliproxy.providers.interface import Operation
 from cliproxy.relay import Exchange, Relay
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.upstream.coding import DamagedCoding, decoder_for
 
 LONGEST_MODEL_NAME: Final = 256
 
@@ -52,12 +54,20 @@ class Call:
     snapshot: Snapshot
     headers: Mapping[str, str]
     query: Mapping[str, str]
+    _raw: bytes | None = None
 
     def raw(self) -> bytes:
-        """The body's bytes."""
-        content = self.request.content
-        assert content is not None
-        return bytes(content.getvalue())
+        """The body's bytes, their content coding undone.
+
+        :raises RequestFault: 415 for a coding we do not know, 400 for a damaged one, 413 for what unpacks to too much.
+        """
+        if self._raw is None:
+            content: Any = self.request.content
+            data: bytes = content.getvalue()
+            coding = self.headers.get("content-encoding", "") if data else ""
+            limit = self.snapshot.settings.max_body_mb * 1024 * 1024
+            self._raw = _unpacked(data, coding, limit) if coding else data
+        return self._raw
 
     def json(self) -> JSONObject:
         """The body as a JSON object.
@@ -115,6 +125,26 @@ class Routes(Klein):
             return registered
 
         return register
+
+
+def _unpacked(data: bytes, coding: str, limit: int) -> bytes:
+    try:
+        decoder = decoder_for(coding)
+    except DamagedCoding:
+        raise RequestFault.bad(f"the content-encoding {coding[:40]} is not understood", status=415) from None
+    if decoder is None:
+        return data
+    out = bytearray()
+    try:
+        decoder.feed(data)
+        while piece := decoder.read():
+            out += piece
+            if len(out) > limit:
+                raise RequestFault.bad("the body unpacks to more than this server accepts (max-body-mb)", status=413)
+        decoder.close()
+    except DamagedCoding as fault:
+        raise RequestFault.bad(f"the body cannot be unpacked: {fault}") from None
+    return bytes(out)
 
 
 def _model_name(value: JSON) -> str:
@@ -247,17 +277,24 @@ class Front:
         *,
         operation: Operation = Operation.GENERATE,
         reader: Dialect | None = None,
+        raw: bytes | None = None,
+        edit: Edit | None = None,
         model: str | None = None,
         stream: bool | None = None,
         alt: str = "",
     ) -> None:
-        """Relay one request. ``reader`` reads the body when it is not in ``dialect``; Gemini's paths give model and stream.
+        """Relay one request.
+
+        :param body: the client's own, or what was made of it; then ``raw`` is its bytes.
+        :param reader: reads the body when it is not in ``dialect``.
+        :param edit: changes the payloads of the answer.
+        :param model: the model of a path; None reads it from the body, and so with ``stream``.
 
         :raises RequestFault: 400 for a missing or impossible model name.
         """
         inbound = Inbound(
             reader or dialect,
-            call.raw(),
+            call.raw() if raw is None else raw,
             body,
             _model_name(body.get("model") if model is None else model),
             operation is Operation.GENERATE and (body.get("stream") is True if stream is None else stream),
@@ -269,7 +306,7 @@ class Front:
         strict = call.snapshot.settings.strict_translation if own is None else own
         reply = HTTPReply(call.request)
         await self.relay.start(
-            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict=strict)
+            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict=strict, edit=edit)
         )
 
     def crash(self, request: Request, dialect: str, failure: Failure) -> bytes | None:

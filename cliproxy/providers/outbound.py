@@ -10,7 +10,8 @@ from functools import partial
 
 import attrs
 
-from cliproxy.dialects.gemini import repair
+from cliproxy.dialects import embeddings
+from cliproxy.dialects.gemini.repair import repair
 from cliproxy.dialects.identity import edit_request
 from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest, Mint
 from cliproxy.dialects.registry import DIALECTS
@@ -74,28 +75,30 @@ def prepare(
     :raises RequestFault: the request cannot be read, or not be sent to this provider at all.
     """
     provider = PROVIDERS[candidate.credential.provider]
-    source = DIALECTS[provider.dialect]
+    operation = inbound.operation
+    # Compaction is asked for in Responses, whatever else the provider speaks; those that know it say so in finish_body.
+    source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
     asked = Asked(model=inbound.model, mint=mint, now=now, body=inbound.body)
     outbound = Outbound(source, target, asked, None)
-    if inbound.operation is Operation.EMBED:
-        return _embedding(outbound, inbound, candidate, provider)
-    if inbound.operation is Operation.COUNT and not provider.counts_upstream:
-        return counted_here(outbound, inbound, candidate, mint)
+    if operation is Operation.COUNT and not provider.counts_upstream:
+        outbound.answer = _counted_here(outbound, inbound, candidate)
+        return outbound
     same = inbound.dialect == source.name == target.name
-    if inbound.operation is Operation.COMPACT and not same:
-        raise RequestFault.bad("/responses/compact not supported by this model's provider", status=501)
-    streams = inbound.operation is Operation.GENERATE and provider.streams(inbound.stream, inbound.dialect)
-    if same:
+    streams = operation is Operation.GENERATE and provider.streams(inbound.stream, inbound.dialect)
+    if operation is Operation.EMBED:
+        body = _embedding(outbound, inbound, candidate, same)
+    elif same:
         body = _unchanged(inbound, asked, candidate, streams, source.name)
     else:
-        body = _translated(inbound, asked, candidate, streams, source, outbound)
-    _adjust(body, inbound, candidate, provider, settings, translated=not same)
+        body = _translated(inbound, candidate, streams, outbound)
+    if operation is not Operation.EMBED:
+        _adjust(body, inbound, candidate, provider, settings, translated=not same)
     call = UpstreamCall(
         model=candidate.model,
         body=body,
         stream=inbound.stream,
         client_dialect=inbound.dialect,
-        operation=inbound.operation,
+        operation=operation,
         client_headers=inbound.headers,
         alt=inbound.alt if same else "",
         thinking_by_client=same and candidate.suffix is None,
@@ -103,7 +106,7 @@ def prepare(
     )
     provider.finish_body(call, candidate.credential)
     outbound.request = provider.prepare(call, candidate.credential)
-    if inbound.operation is Operation.COUNT:
+    if operation is Operation.COUNT:
         outbound.finish = partial(_count_answer, source, target)
     return outbound
 
@@ -120,10 +123,9 @@ def _unchanged(inbound: Inbound, asked: Asked, candidate: Candidate, streams: bo
     return body
 
 
-def _translated(
-    inbound: Inbound, asked: Asked, candidate: Candidate, streams: bool, source: Dialect, outbound: Outbound
-) -> JSONObject:
+def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound: Outbound) -> JSONObject:
     """The IR lane's body: decoded from the client's dialect, encoded in the upstream's."""
+    source, asked = outbound.source, outbound.asked
     request = inbound.decoded(asked.mint)
     asked.request = request
     asked.tool_names = client_names(request, source.name)
@@ -166,10 +168,9 @@ def _claude_user(inbound: Inbound) -> str | None:
 # -- operations that are not completions
 
 
-def counted_here(outbound: Outbound, inbound: Inbound, candidate: Candidate, mint: Mint) -> Outbound:
+def _counted_here(outbound: Outbound, inbound: Inbound, candidate: Candidate) -> JSONObject:
     """A token count estimated here: the vendor has no such call."""
-    outbound.answer = count_body(outbound.target.name, estimate(inbound.decoded(mint), candidate.model))
-    return outbound
+    return count_body(outbound.target.name, estimate(inbound.decoded(outbound.asked.mint), candidate.model))
 
 
 def count_body(dialect: str, tokens: int) -> JSONObject:
@@ -189,12 +190,23 @@ def _count_answer(source: Dialect, target: Dialect, data: bytes) -> bytes:
     return dumps(count_body(target.name, tokens))
 
 
-def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, provider: Provider) -> Outbound:
+def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same: bool) -> JSONObject:
     """Embeddings: passed through in one dialect, converted between OpenAI's and Google's.
 
-    :raises RequestFault: 501, the provider has none.
+    :raises RequestFault: 501, the provider's dialect has none; 400, the input cannot be sent.
     """
-    raise NotImplementedError
+    if outbound.source.name not in ("openai", "gemini"):
+        raise RequestFault.bad("this model's provider has no embeddings", status=501)
+    if same:
+        body = inbound.copy()
+        edit_request(outbound.source.name, body, model=candidate.model, stream=False)
+        return body
+    if outbound.source.name == "gemini":
+        outbound.finish = lambda data: dumps(embeddings.openai_answer(_object(data), inbound.body, inbound.model))
+        return embeddings.gemini_request(inbound.body, candidate.model)
+    batch = "requests" in inbound.body
+    outbound.finish = lambda data: dumps(embeddings.gemini_answer(_object(data), batch=batch))
+    return embeddings.openai_request(inbound.body, candidate.model, batch=batch)
 
 
 def _object(data: bytes) -> JSONObject:

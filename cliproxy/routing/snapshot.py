@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import attrs
 
+from cliproxy.pool.credential import Credential
 from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credentials import credentials_from
 from cliproxy.routing.router import Router
-from cliproxy.pool.credential import Credential
 from cliproxy.settings.model import Secret, Settings
 
 
@@ -27,11 +27,13 @@ class Snapshot:
     secrets: tuple[Secret, ...]
 
     @classmethod
-    def build(cls, settings: Settings, environment: Mapping[str, str]) -> Snapshot:
-        """Compile ``settings``. ``environment`` gives vendors' keys in demo mode."""
+    def build(cls, settings: Settings, environment: Mapping[str, str], now: int) -> Snapshot:
+        """Compile ``settings``. ``environment`` gives vendors' keys in demo mode; ``now`` is in Unix seconds."""
         credentials = credentials_from(settings, environment)
-        catalog = Catalog.build(settings, credentials)
+        catalog = Catalog.build(settings, credentials, now)
         keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
         keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
+        keys += [provider.client_secret for provider in settings.oauth_providers]
+        keys += [Secret(value) for credential in credentials for _, value in credential.headers]
         return cls(settings, credentials, catalog, Router(catalog, settings), tuple({key for key in keys if key}))

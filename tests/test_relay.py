@@ -1,0 +1,473 @@
+"""One exchange, whole: the identity lane, the hold, heartbeats, hang-ups, broken upstreams, drain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from cliproxy.errors import ErrorDetail
+from cliproxy.settings.model import Routing, Streaming
+from tests.support.settings import compat, settings
+from tests.support.world import Call, Received, Vendor, World
+
+CHAT = {"model": "gpt-x", "messages": [{"role": "user", "content": "Hi"}], "unknown_member": {"kept": [1, 2.5, None]}}
+CLAUDE = {"model": "claude-x", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}], "unknown_member": 1}
+RESPONSES = {"model": "codex-x", "input": [{"type": "message", "role": "user", "content": "Hi"}]}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "unknownMember": {"kept": True}}
+
+
+def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    """A Chat chunk."""
+    delta = {} if text is None else {"content": text}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return {"id": "c1", "object": "chat.completion.chunk", "created": 7, "model": "gpt-x", "choices": [choice], **more}
+
+
+CHAT_ANSWER = {
+    "id": "c1", "object": "chat.completion", "created": 7, "model": "gpt-x", "service_tier": "odd",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}  # fmt: skip
+CLAUDE_ANSWER = {
+    "id": "m1", "type": "message", "role": "assistant", "model": "claude-x", "content": [{"type": "text", "text": "Hello"}],
+    "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 2}, "new_member": 1,
+}  # fmt: skip
+GEMINI_ANSWER = {
+    "candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}, "finishReason": "STOP", "index": 0}],
+    "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}, "newMember": 1,
+}  # fmt: skip
+
+
+class Worlds(SynchronousTestCase):
+    """A world with the usual upstreams."""
+
+    def build(self, **more: Any) -> World:
+        self.world = World(settings(**more))
+        self.addCleanup(self.world.close)
+        self.vendors = {name: self.world.vendor(f"{name}.test") for name in ("chat", "codex", "claude", "gemini", "vertex")}
+        return self.world
+
+    def chat(self, stream: bool = False, **more: Any) -> Call:
+        return self.world.post("/v1/chat/completions", {**CHAT, "stream": stream, **more})
+
+    @property
+    def up(self) -> Vendor:
+        return self.vendors["chat"]
+
+
+class IdentityLane(Worlds):
+    """Same dialect at both ends: nothing is lost on the way."""
+
+    def test_chat(self) -> None:
+        """A Chat request keeps its unknown members, carries the upstream's key, and its answer comes back byte for byte."""
+        self.build()
+        call = self.world.post("/v1/chat/completions", CHAT, {"Cookie": "a=b", "X-Api-Key": "sk-test", "User-Agent": "x/1"})
+        sent = self.up.last
+        self.assertEqual((sent.method, sent.target), ("POST", "/v1/chat/completions"))
+        self.assertEqual(sent.json, CHAT)
+        self.assertEqual(sent.headers["authorization"], "Bearer up-chat-0")
+        self.assertTrue(sent.headers["user-agent"].startswith("cliproxy/"))
+        self.assertFalse({"cookie", "x-api-key"} & set(sent.headers))
+        sent.answer(200, CHAT_ANSWER)
+        self.world.flow()
+        self.assertEqual((call.status, call.json), (200, CHAT_ANSWER))
+        self.assertEqual(call.headers["x-cliproxy-provider"], "chat")
+        self.assertEqual(call.headers["x-cliproxy-attempts"], "1")
+        self.assertRegex(call.headers["x-request-id"], "^[0-9a-f]{8}$")
+        self.assertIn("x-cliproxy-overhead-ms", call.headers)
+        self.assertNotIn("up-chat", str(call.headers))
+
+    def test_claude(self) -> None:
+        """Anthropic's route: version and betas of the client go on, the body keeps its unknown members."""
+        self.build()
+        call = self.world.post("/v1/messages?beta=true", CLAUDE, {"Anthropic-Version": "2023-06-01", "Anthropic-Beta": "b-1"})
+        sent = self.vendors["claude"].last
+        self.assertEqual(sent.target, "/v1/messages")
+        self.assertEqual(sent.json["unknown_member"], 1)
+        self.assertEqual((sent.headers["anthropic-version"], sent.headers["anthropic-beta"]), ("2023-06-01", "b-1"))
+        sent.answer(200, CLAUDE_ANSWER)
+        self.world.flow()
+        self.assertEqual(call.json, CLAUDE_ANSWER)
+
+    def test_gemini_and_vertex(self) -> None:
+        """Google's routes, in all their prefixes, reach the upstream's own."""
+        self.build()
+        for path, vendor, target in (
+            ("/v1beta/models/gemini-x", "gemini", "/v1beta/models/gemini-x"),
+            ("/v1/models/gemini-x", "gemini", "/v1beta/models/gemini-x"),
+            ("/v1beta1/publishers/google/models/vertex-x", "vertex", "/v1/publishers/google/models/vertex-x"),
+        ):
+            call = self.world.post(f"{path}:generateContent", GEMINI, {"x-goog-api-key": "sk-test"}, key=None)
+            sent = self.vendors[vendor].last
+            self.assertEqual(sent.target, f"{target}:generateContent")
+            self.assertEqual(sent.json["unknownMember"], {"kept": True})
+            self.assertEqual(sent.headers["x-goog-api-key"], f"up-{vendor}")
+            sent.answer(200, GEMINI_ANSWER)
+            self.world.flow()
+            self.assertEqual(call.json, GEMINI_ANSWER)
+
+    def test_codex(self) -> None:
+        """A Responses client that does not stream gets the terminal event's object from an upstream that only streams."""
+        self.build()
+        call = self.world.post("/v1/responses", RESPONSES)
+        sent = self.vendors["codex"].last
+        self.assertTrue(sent.json["stream"])
+        self.assertEqual(sent.target, "/responses")
+        response = {"id": "resp_1", "object": "response", "status": "completed", "model": "codex-x", "new_member": 1,
+                    "output": [{"type": "message", "id": "m", "role": "assistant", "status": "completed",
+                                "content": [{"type": "output_text", "text": "Hello", "annotations": []}]}]}  # fmt: skip
+        sent.begin()
+        sent.event({"type": "response.created", "sequence_number": 0, "response": {**response, "output": []}})
+        sent.event({"type": "response.completed", "sequence_number": 1, "response": response})
+        sent.end()
+        self.world.flow()
+        self.assertEqual(call.json, response)
+
+    def test_stream_is_untouched(self) -> None:
+        """A stream's bytes pass as they came, whole frames only, whatever the chunks they came in."""
+        self.build()
+        call = self.chat(stream=True, stream_options={"include_usage": True})
+        frames = [b": hello\n\n", b'data: {"choices":[{"index":0,"delta":{"content":"H"}}], "odd": 1.50}\n\n',
+                  b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n', b"data: [DONE]\n\n"]  # fmt: skip
+        sent = self.up.last
+        sent.begin()
+        data = b"".join(frames)
+        for start in range(0, len(data), 7):
+            sent.chunk(data[start : start + 7])
+            self.world.flow()
+            self.assertIn(len(call.body), [len(b"".join(frames[:count])) for count in range(len(frames) + 1)])
+        sent.end()
+        self.world.flow()
+        self.assertEqual(call.body, data)
+        self.assertTrue(call.ended)
+        self.assertEqual(call.headers["content-type"], "text/event-stream")
+
+    def test_usage_is_withheld(self) -> None:
+        """A Chat client that did not ask for usage does not get the chunk we asked for."""
+        self.build()
+        call = self.chat(stream=True)
+        sent = self.up.last
+        self.assertTrue(sent.json["stream_options"]["include_usage"])
+        sent.begin()
+        for payload in (chunk("Hi"), chunk(finish="stop"), {**chunk(), "choices": [], "usage": CHAT_ANSWER["usage"]}):
+            sent.event(payload)
+        sent.event(b"[DONE]")
+        sent.end()
+        self.world.flow()
+        self.assertEqual([event for event in call.events if "usage" in str(event)], [])
+        self.assertEqual(call.events[-1], "[DONE]")
+
+    def test_error_body_is_verbatim(self) -> None:
+        """An upstream's refusal of the request reaches a client of its dialect as it is, with our secrets masked."""
+        self.build()
+        call = self.chat()
+        error = {"error": {"message": "no: up-chat-0 is odd", "type": "t", "param": "p", "code": "c", "extra": 1}}
+        self.up.last.answer(400, error)
+        self.world.flow()
+        self.assertEqual(call.status, 400)
+        self.assertEqual(call.json["error"]["extra"], 1)
+        self.assertNotIn(b"up-chat-0", call.raw)
+        self.assertEqual(len(self.up.requests), 1)
+
+
+class Hold(Worlds):
+    """Before the first content nothing is promised to the client."""
+
+    def test_error_in_a_200_fails_over(self) -> None:
+        """An error event before content moves the request to the next credential; the client sees one clean stream."""
+        self.build(openai_compatibility=(compat(keys=2),), routing=Routing("fill-first"))
+
+        def script(request: Received) -> None:
+            request.begin()
+            if request.headers["authorization"].endswith("-0"):
+                request.event({"id": "c1", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+                request.event({"error": {"message": "overloaded", "type": "server_error", "code": None}})
+            else:
+                request.event(chunk("Hi"))
+                request.event(chunk(finish="stop"))
+                request.event(b"[DONE]")
+            request.end()
+
+        self.up.script = script
+        call = self.chat(stream=True)
+        self.assertEqual(call.status, 200)
+        self.assertEqual([event["choices"][0]["delta"].get("content") for event in call.events[:-1]], ["Hi", None])
+        self.assertEqual(call.headers["x-cliproxy-attempts"], "2")
+        self.assertEqual([request.headers["authorization"][-1] for request in self.up.requests], ["0", "1"])
+
+    def test_empty_and_foreign_200(self) -> None:
+        """An empty 200 and an HTML 200 are failures: 502 when nothing else is left, never a clean end."""
+        for answer in (b"", b"<html>hello</html>"):
+            self.build(request_retry=0, streaming=Streaming(bootstrap_retries=0))
+            self.up.script = lambda request, answer=answer: request.answer(200, answer, {"Content-Type": "text/html"})
+            for stream in (False, True):
+                call = self.chat(stream=stream)
+                self.world.pass_time(5)
+                self.assertEqual((call.status, stream), (502, stream))
+                self.assertEqual(call.json["error"]["type"], "server_error")
+
+    def test_after_content_the_error_is_told(self) -> None:
+        """After content a cut is the dialect's terminal error, never [DONE] and never a second attempt."""
+        self.build(openai_compatibility=(compat(keys=2),))
+        call = self.chat(stream=True)
+        sent = self.up.last
+        sent.begin()
+        sent.event(chunk("Hi"))
+        self.world.flow()
+        self.assertEqual(len(call.events), 1)
+        sent.cut()
+        self.world.flow()
+        self.assertIn("error", call.events[-1])
+        self.assertNotIn(b"[DONE]", call.body)
+        self.assertEqual(len(self.up.requests), 1)
+
+    def test_silence_after_content(self) -> None:
+        """A stream that falls silent for stream-idle-seconds ends in the dialect's error, and its connection is closed."""
+        self.build(stream_idle_seconds=30)
+        call = self.world.post("/v1/messages", {**CLAUDE, "stream": True})
+        sent = self.vendors["claude"].last
+        sent.begin()
+        sent.event({"type": "message_start", "message": {**CLAUDE_ANSWER, "content": []}}, "message_start")
+        sent.event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}, "x")
+        sent.event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}}, "y")
+        self.world.flow()
+        self.world.pass_time(29)
+        self.assertNotIn(b"event: error", call.body)
+        self.world.pass_time(2)
+        self.assertEqual(call.events[-1]["type"], "error")
+        self.assertTrue(sent.gone)
+
+
+class Heartbeats(Worlds):
+    """An idle client is kept, and a failure after a heartbeat is told in-band."""
+
+    def test_from_the_moment_of_acceptance(self) -> None:
+        """A comment every 15 seconds, from before the upstream has answered at all."""
+        self.build()
+        call = self.chat(stream=True)
+        self.world.pass_time(46)
+        self.assertEqual(call.status, 200)
+        self.assertEqual(call.body.count(b": "), 3)
+        sent = self.up.last
+        sent.begin()
+        sent.event(chunk("Hi"))
+        sent.event(chunk(finish="stop"))
+        sent.event(b"[DONE]")
+        sent.end()
+        self.world.flow()
+        self.assertEqual(call.events[-1], "[DONE]")
+
+    def test_never_on_gemini(self) -> None:
+        """Google's clients reject comments, so they get none."""
+        self.build()
+        call = self.world.post("/v1beta/models/gemini-x:streamGenerateContent?alt=sse", GEMINI)
+        self.world.pass_time(60)
+        self.assertEqual(call.raw, b"")
+
+    def test_failure_after_a_heartbeat(self) -> None:
+        """Once a heartbeat has fixed the status, the last failure is the dialect's error event."""
+        self.build(request_retry=0, streaming=Streaming(bootstrap_retries=0))
+        call = self.world.post("/v1/messages", {**CLAUDE, "stream": True})
+        self.world.pass_time(16)
+        self.vendors["claude"].last.answer(500, {"type": "error", "error": {"type": "api_error", "message": "oops"}})
+        self.world.pass_time(10)
+        self.assertEqual(call.status, 200)
+        self.assertEqual(call.events[-1], {"type": "error", "error": {"type": "api_error", "message": "oops"}})
+        self.assertTrue(call.ended)
+
+    def test_non_stream(self) -> None:
+        """With nonstream-keepalive-interval a newline keeps a client that waits for one body."""
+        self.build(nonstream_keepalive_interval=5)
+        call = self.chat()
+        self.world.pass_time(11)
+        self.assertEqual(call.body, b"\n\n")
+        self.up.last.answer(200, CHAT_ANSWER)
+        self.world.flow()
+        self.assertEqual(call.json, CHAT_ANSWER)
+        self.assertTrue(call.ended)
+
+
+class HangUps(Worlds):
+    """A client that leaves is noticed in every phase: its upstream is closed, and no attempt follows."""
+
+    def leave(self, call: Call) -> None:
+        call.leave()
+        self.world.flow()
+
+    def test_before_the_head(self) -> None:
+        """While the upstream has not answered."""
+        for stream in (False, True):
+            self.build(openai_compatibility=(compat(keys=3),))
+            call = self.chat(stream=stream)
+            self.leave(call)
+            self.assertTrue(self.up.last.gone)
+            self.world.pass_time(60)
+            self.assertEqual(len(self.up.requests), 1)
+
+    def test_while_connecting(self) -> None:
+        """While the connection is not even made."""
+        self.build()
+        self.world.reactor.black_holes.add("chat.test")
+        call = self.chat()
+        self.leave(call)
+        self.world.pass_time(60)
+        self.assertEqual(self.up.requests, [])
+
+    def test_while_held(self) -> None:
+        """While a stream has shown no content."""
+        self.build()
+        call = self.chat(stream=True)
+        self.up.last.begin()
+        self.up.last.event({"id": "c1", "choices": [{"index": 0, "delta": {"role": "assistant"}}]})
+        self.world.flow()
+        self.leave(call)
+        self.assertTrue(self.up.last.gone)
+
+    def test_mid_stream(self) -> None:
+        """While the answer flows."""
+        self.build()
+        call = self.chat(stream=True)
+        self.up.last.begin()
+        self.up.last.event(chunk("Hi"))
+        self.world.flow()
+        self.assertTrue(call.body)
+        self.leave(call)
+        self.assertTrue(self.up.last.gone)
+
+    def test_in_a_whole_body(self) -> None:
+        """While a body that is not streamed comes in."""
+        self.build()
+        call = self.chat()
+        self.up.last.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        self.world.flow()
+        self.leave(call)
+        self.assertTrue(self.up.last.gone)
+
+    def test_while_an_error_body_comes(self) -> None:
+        """While the body of a refusal comes in; the next credential is not spent."""
+        self.build(openai_compatibility=(compat(keys=2),))
+        call = self.chat()
+        self.up.last.write(b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nhalf")
+        self.world.flow()
+        self.leave(call)
+        self.assertTrue(self.up.last.gone)
+        self.world.pass_time(60)
+        self.assertEqual(len(self.up.requests), 1)
+
+    def test_during_a_backoff(self) -> None:
+        """While a retry is waited for."""
+        self.build()
+        call = self.chat()
+        self.up.last.answer(503, {"error": {"message": "later"}})
+        self.world.flow()
+        self.leave(call)
+        self.world.pass_time(60)
+        self.assertEqual(len(self.up.requests), 1)
+
+
+class BackPressure(Worlds):
+    """A slow reader pauses its upstream."""
+
+    def test_the_upstream_waits(self) -> None:
+        """While the client does not read, little is buffered; when it reads again, all of it comes."""
+        self.build()
+        call = self.chat(stream=True)
+        client: Any = call.transport
+        sent = self.up.last
+        sent.begin()
+        sent.event(chunk("first"))
+        self.world.flow()
+        client.pauseProducing()
+        for _ in range(100):
+            sent.event(chunk("x" * 10_000))
+            self.world.flow()
+        vendor_side: Any = sent._connection.transport
+        self.assertGreater(len(vendor_side.outgoing), 500_000)
+        self.assertLess(len(client.other.outgoing), 300_000)
+        self.world.pass_time(100)  # no heartbeat is added to what the client does not read
+        client.resumeProducing()
+        sent.event(chunk(finish="stop"))
+        sent.event(b"[DONE]")
+        sent.end()
+        self.world.flow()
+        self.assertEqual(len(call.events), 103)
+        self.assertNotIn(b": keep", call.body)
+
+
+class Snapshots(Worlds):
+    """A reload between two requests, and during one."""
+
+    def test_a_request_keeps_its_snapshot(self) -> None:
+        """A stream does not notice that its credential is gone from the configuration; the next request does."""
+        world = self.build()
+        call = self.chat(stream=True)
+        self.up.last.begin()
+        self.up.last.event(chunk("Hi"))
+        world.flow()
+        world.service.apply(attrs.evolve(settings(), openai_compatibility=()))
+        self.up.last.event(chunk(finish="stop"))
+        self.up.last.event(b"[DONE]")
+        self.up.last.end()
+        world.flow()
+        self.assertEqual(call.events[-1], "[DONE]")
+        self.assertEqual(self.chat().status, 400)
+
+
+class Shutdown(Worlds):
+    """Drain, then cut with an error."""
+
+    def test_drain(self) -> None:
+        """A stream may finish while new requests are refused; readiness is off."""
+        world = self.build()
+        call = self.chat(stream=True)
+        self.up.last.begin()
+        self.up.last.event(chunk("Hi"))
+        world.flow()
+        stopped = world.service.stopService()
+        self.assertEqual(world.get("/readyz", key=None).status, 503)
+        self.assertEqual(self.chat().status, 503)
+        self.up.last.event(chunk(finish="stop"))
+        self.up.last.event(b"[DONE]")
+        self.up.last.end()
+        world.flow()
+        self.assertEqual(call.events[-1], "[DONE]")
+        world.pass_time(1)
+        self.assertTrue(stopped.called)
+
+    def test_cut(self) -> None:
+        """What still runs when drain time is over ends in its dialect's error, streaming or not."""
+        world = self.build(drain_seconds=5)
+        stream, whole = self.chat(stream=True), self.chat()
+        self.up.requests[0].begin()
+        self.up.requests[0].event(chunk("Hi"))
+        world.flow()
+        world.service.stopService()
+        world.pass_time(6)
+        self.assertIn("error", stream.events[-1])
+        self.assertEqual(whole.status, 503)
+
+
+class Log(Worlds):
+    """What a request leaves in the log."""
+
+    def test_no_secret(self) -> None:
+        """Neither client keys nor upstream keys are logged, whatever happens."""
+        lines: list[str] = []
+        from twisted.logger import formatEvent, globalLogPublisher
+
+        def observe(event: Any) -> None:
+            lines.append(formatEvent(event) + str(event.get("log_failure", "")))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.build(debug=True, request_retry=1)
+        self.up.script = lambda request: request.answer(500, {"error": {"message": f"bad {request.headers['authorization']}"}})
+        self.world.post("/v1/chat/completions?key=sk-test&auth_token=sk-test", CHAT)
+        self.world.pass_time(30)
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertNotIn("sk-test", line)
+            self.assertNotIn("up-chat-0", line)
+
