@@ -57,8 +57,9 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
 
 
 def _note_sampling(sampling: Sampling, losses: list[Loss]) -> None:
+    if sampling.stop is not None:
+        losses.append(Loss("stop sequences", "stop", meaning=True))
     for what, value, meaning in (
-        ("stop sequences", sampling.stop, True),
         ("seed", sampling.seed, False),
         ("presence_penalty", sampling.presence_penalty, False),
         ("frequency_penalty", sampling.frequency_penalty, False),
