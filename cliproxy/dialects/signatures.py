@@ -25,6 +25,8 @@ SENTINEL: Final = "skip_thought_signature_validator"
 _BYPASS: Final = frozenset({SENTINEL, "context_engineering_is_the_way_to_go"})
 _VENDOR: Final = {"openai": "openai", "responses": "openai", "claude": "claude", "gemini": "gemini"}
 
+_ORIGINS: Final = frozenset((*_VENDOR.values(), "bypass", "unknown"))
+
 _MARK: Final = b"cliproxy:"
 _WRAPPED: Final = base64.b64encode(_MARK).decode()
 
@@ -77,7 +79,7 @@ def unwrap(value: str) -> Signature | None:
         origin, colon, inner = raw[len(_MARK) :].decode().partition(":")
     except UnicodeDecodeError:
         return None
-    return Signature(origin, inner) if colon else None
+    return Signature(origin, inner) if colon and origin in _ORIGINS else None
 
 
 def shown_vendor(value: str) -> str | None:

@@ -75,6 +75,8 @@ class BlockWriter:
         if isinstance(part, TextPart):
             if not part.text.strip():
                 return None
+            if part.refusal:
+                self._lose("refusal marker", where)
             return write_cache({"type": "text", "text": part.text}, part.cache)
         if isinstance(part, ToolCallPart):
             return self._call(part, where)
@@ -110,7 +112,7 @@ class BlockWriter:
             block["content"] = "\n\n".join(part.text for part in result.parts if isinstance(part, TextPart))
         else:
             written = [self._block(part, False, where) for part in result.parts]
-            block["content"] = [inner for inner in written if inner is not None]
+            block["content"] = [inner for inner in written if inner is not None] or ""
         if result.is_error:
             block["is_error"] = True
         return write_cache(block, result.cache)

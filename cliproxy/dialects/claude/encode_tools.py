@@ -24,7 +24,8 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
         elif tool.kind == "web_search":
             written.append(_web_search(tool, where, losses))
         else:
-            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=True))
+            # Searching among deferred tools is spared: all of them are declared.
+            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=not tool.kind.startswith("tool_search")))
     return written
 
 

@@ -7,7 +7,7 @@ from cliproxy.jsontypes import JSON, JSONObject
 
 
 def repair(body: JSONObject) -> None:
-    """Take out of an Anthropic body what Anthropic would reject: reasoning that shows another vendor's signature.
+    """Take out of an Anthropic body what Anthropic would reject: reasoning unsigned, or signed by another vendor.
 
     A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
     """
@@ -30,4 +30,4 @@ def _is_foreign(block: JSON) -> bool:
     if not isinstance(block, dict) or block.get("type") != "thinking":
         return False
     value = block.get("signature")
-    return isinstance(value, str) and signatures.replayed(value, "claude").origin in ("openai", "gemini", "bypass")
+    return not value or signatures.replayed(str(value), "claude").origin in ("openai", "gemini", "bypass")

@@ -143,6 +143,8 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
 
 def _write_block(part: Part, asked: Asked) -> JSONObject | None:
     if isinstance(part, TextPart):
+        if part.refusal:
+            asked.losses.append(Loss("refusal marker"))
         return {"type": "text", "text": part.text} if part.text else None
     if isinstance(part, ToolCallPart):
         return {**call_block(part.id, part.name, asked), "input": arguments_object(call_arguments(part))}
@@ -150,9 +152,10 @@ def _write_block(part: Part, asked: Asked) -> JSONObject | None:
         if part.redacted is not None:
             return {"type": "redacted_thinking", "data": part.redacted}
         value = signatures.carried(part.signature, "claude") if part.signature is not None else None
-        return {"type": "thinking", "thinking": part.text, "signature": value or ""}
+        return {"type": "thinking", "thinking": part.text, "signature": value or ""} if part.text or value else None
     if isinstance(part, OpaquePart):
-        return part.value if part.origin == "claude" else None
+        asked.losses.append(Loss(f"{part.origin} part"))
+        return None
     asked.losses.append(Loss("generated image", meaning=True))
     return None
 

@@ -295,6 +295,8 @@ class ClaudeStreamEncoder:
             if event.redacted is not None:
                 block = {"type": "redacted_thinking", "data": event.redacted}
         else:
+            if event.kind == "refusal":
+                self._asked.losses.append(Loss("refusal marker"))
             self._delta_type, self._delta_member = "text_delta", "text"
             block = {"type": "text", "text": ""}
         self._index += 1

@@ -67,29 +67,31 @@ class ContentWriter:
         for index, message in enumerate(self._request.messages):
             role = "model" if message.role == "assistant" else "user"
             where = f"messages[{index}]"
-            parts = [(part, where) for part in message.parts if self._can_say(part, where)]
+            parts = [(part, where) for part in message.parts if self._can_say(part, where, role)]
             if turns and parts and turns[-1][0] == role:
                 turns[-1][1].extend(parts)
             elif parts:
                 turns.append((role, parts))
         return turns
 
-    def _can_say(self, part: Part, where: str) -> bool:
+    def _can_say(self, part: Part, where: str, role: str) -> bool:
         """Whether anything will be written for the part; what is not is recorded here, once."""
         if isinstance(part, TextPart):
             self._drop_cache(part.cache, where)
+            if part.refusal:
+                self._lose("refusal marker", where)
             return bool(part.text)
         if isinstance(part, ReasoningPart):
             return self._can_replay(part, where)
         if isinstance(part, OpaquePart):
-            self._lose(f"{part.origin} part", where, meaning=True)
+            self._lose(f"{part.origin} part", where, meaning=role == "user")
             return False
         if isinstance(part, MediaPart):
             return self._can_show(part, where)
         self._drop_cache(part.cache, where)
         if isinstance(part, ToolResultPart):
             for inner in part.parts:
-                self._can_say(inner, where)
+                self._can_say(inner, where, "tool")
         return True
 
     def _can_show(self, part: MediaPart, where: str) -> bool:

@@ -29,7 +29,8 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
             losses.extend(Loss(f"web search {option}", where) for option in tool.options)
             builtins.append({_BUILTINS[tool.kind]: {}})
         else:
-            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=True))
+            # Searching among deferred tools is spared: all of them are declared.
+            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=not tool.kind.startswith("tool_search")))
     return ([{"functionDeclarations": functions}] if functions else []) + builtins
 
 

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from cliproxy.dialects import signatures
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.members import filled
 from cliproxy.jsontypes import JSON, JSONObject
 
+#: The members later stages read and write, which must therefore be spelt in one way.
+_TOP: Final = {
+    "system_instruction": "systemInstruction",
+    "generation_config": "generationConfig",
+    "safety_settings": "safetySettings",
+    "tool_config": "toolConfig",
+    "cached_content": "cachedContent",
+}
+_CONFIG: Final = {"thinking_config": "thinkingConfig", "max_output_tokens": "maxOutputTokens"}
+_THINKING: Final = {
+    "thinking_budget": "thinkingBudget",
+    "thinking_level": "thinkingLevel",
+    "include_thoughts": "includeThoughts",
+}
+
 
 def repair(body: JSONObject) -> None:
-    """Mend ``contents`` in place of a raw body: roles, and signatures that Gemini would refuse.
+    """Mend a raw body in place: its spelling where later stages look, roles, and signatures that Gemini would refuse.
 
     Missing and unknown roles alternate, ``function`` and ``tool`` are ``user``. The first call of each model content gets the
     sentinel where it has no signature of Gemini's. Thoughts that show another vendor's signature go: they were relayed by this
     proxy, and the client has changed models since. What the body holds is not changed, only replaced.
     """
+    _respell(body, _TOP)
+    config = body.get("generationConfig")
+    if isinstance(config, dict):
+        body["generationConfig"] = config = dict(config)
+        _respell(config, _CONFIG)
+        if isinstance(config.get("thinkingConfig"), dict):
+            config["thinkingConfig"] = dict(config["thinkingConfig"])
+            _respell(config["thinkingConfig"], _THINKING)
     contents = body.get("contents")
     if not isinstance(contents, list):
         return
@@ -30,6 +56,12 @@ def repair(body: JSONObject) -> None:
         if kept or not parts:
             mended.append({**content, "role": role, "parts": kept})
     body["contents"] = mended
+
+
+def _respell(holder: JSONObject, names: Mapping[str, str]) -> None:
+    for snake, camel in names.items():
+        if snake in holder:
+            holder.setdefault(camel, holder.pop(snake))
 
 
 def _mended_parts(parts: list[JSON]) -> list[JSON]:

@@ -68,6 +68,12 @@ def write_finish(finish: Finish) -> str:
     return finish.raw if finish.raw and own is not None and _FINISH_REASON[own] == usual else usual
 
 
+def note_finish(finish: Finish, asked: Asked) -> None:
+    """Record what ``finishReason`` cannot say."""
+    if finish.stop_sequence is not None:
+        asked.losses.append(Loss("matched stop sequence"))
+
+
 def read_usage(stated: JSON) -> Usage | None:
     """``usageMetadata``: Google counts tool use beside the prompt and thoughts beside the candidates; the IR counts them in."""
     if not isinstance(stated, dict):
@@ -178,6 +184,7 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
     """Write a client's whole answer. One that was read from Gemini's dialect is given back as it was."""
     if response.extras is not None and response.extras.origin == "gemini":
         return response.extras.members
+    note_finish(response.finish, asked)
     candidates = [(response.parts, response.finish), *response.alternatives]
     return {
         "candidates": [
@@ -200,6 +207,8 @@ def _write_parts(parts: list[Part], asked: Asked) -> list[JSONObject]:
 
 def _write_part(part: Part, asked: Asked) -> JSONObject | None:
     if isinstance(part, TextPart):
+        if part.refusal:
+            asked.losses.append(Loss("refusal marker"))
         return {"text": part.text} if part.text else None
     if isinstance(part, ToolCallPart):
         return write_call(part, asked)
@@ -209,7 +218,7 @@ def _write_part(part: Part, asked: Asked) -> JSONObject | None:
             return None
         return signed({"text": part.text, "thought": True}, part.signature)
     if isinstance(part, OpaquePart):
-        return part.value if part.origin == "gemini" else None
+        asked.losses.append(Loss(f"{part.origin} part"))
     return None if not isinstance(part, MediaPart) else write_media(part)
 
 

@@ -9,6 +9,7 @@ from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.errors import terminal_error
 from cliproxy.dialects.gemini.parts import read_code, read_part, read_signature
 from cliproxy.dialects.gemini.response import (
+    note_finish,
     read_block,
     read_call,
     read_created,
@@ -193,6 +194,7 @@ class GeminiStreamEncoder:
         }
 
     def _last(self, finish: Finish) -> JSONObject:
+        note_finish(finish, self._asked)
         out = self._object({"text": ""})
         out["candidates"][0]["finishReason"] = write_finish(finish)
         out["usageMetadata"] = write_usage(self._usage)
@@ -210,6 +212,8 @@ class GeminiStreamEncoder:
     def _start(self, event: PartStarted) -> list[Payload]:
         self._part = event
         self._arguments = []
+        if event.kind == "refusal":
+            self._asked.losses.append(Loss("refusal marker"))
         if event.redacted is not None:
             self._asked.losses.append(Loss("redacted_thinking"))
         if event.kind != "media" or event.media is None:
