@@ -145,8 +145,8 @@ class Chat:
             with self.sdk.chat.completions.stream(**call, stream_options={"include_usage": True}) as events:
                 try:
                     completion = events.get_final_completion()
-                except openai.LengthFinishReasonError as cut:  # the helper's way to say it
-                    completion = cut.completion
+                except (openai.LengthFinishReasonError, openai.ContentFilterFinishReasonError) as ended:
+                    completion = ended.completion  # the helper's way to say it
         else:
             completion = self.sdk.chat.completions.create(**call)
         message = completion.choices[0].message

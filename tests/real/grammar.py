@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from anthropic.types import Message, RawMessageStreamEvent
 from google.genai.types import GenerateContentResponse
@@ -16,11 +16,12 @@ _WHOLE: dict[str, TypeAdapter[Any]] = {
     "claude": TypeAdapter(Message),
     "gemini": TypeAdapter(GenerateContentResponse),
 }
-_EVENT: dict[str, TypeAdapter[Any]] = {
-    "openai": TypeAdapter(ChatCompletionChunk),
-    "responses": TypeAdapter(ResponseStreamEvent),
-    "claude": TypeAdapter(RawMessageStreamEvent),
-    "gemini": TypeAdapter(GenerateContentResponse),
+_EVENT = {"openai": TypeAdapter(ChatCompletionChunk), "gemini": TypeAdapter(GenerateContentResponse)}
+#: Events by their ``type``.
+_TYPED: dict[str, Any] = {
+    get_args(event.model_fields["type"].annotation)[0]: event
+    for union in (ResponseStreamEvent, RawMessageStreamEvent)
+    for event in get_args(get_args(union)[0])
 }
 
 
@@ -41,7 +42,10 @@ def check_stream(dialect: str, payloads: list[Any]) -> None:
         assert payloads.pop() == "[DONE]", "no [DONE] at the end"
     kept = [payload for payload in payloads if payload.get("type") != "ping"]
     for payload in kept:
-        _EVENT[dialect].validate_python(payload)
+        if dialect in _EVENT:
+            _EVENT[dialect].validate_python(payload)
+        else:
+            _TYPED[payload["type"]].model_validate(payload)
     {"openai": _chat, "responses": _responses, "claude": _claude, "gemini": _gemini}[dialect](kept)
 
 

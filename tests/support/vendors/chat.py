@@ -285,12 +285,15 @@ def _read_messages(messages: list[Any], heard: Heard) -> None:
             f"'tool_call_id'. The following did not have response messages: {', '.join(waiting)}",
             where,
         )
-        heard.results = []
         if role == "assistant":
             heard.turns += 1
+            heard.results = []
             waiting = _read_assistant(message, where, heard)
         elif role == "user":
-            heard.texts.append(_text(message.get("content"), _USER_PARTS, f"{where}.content", role))
+            text = _text(message.get("content"), _USER_PARTS, f"{where}.content", role)
+            if text:  # without one it only carries the pictures of the results before it
+                heard.texts.append(text)
+                heard.results = []
         else:
             heard.system += _text(message.get("content"), {"text"}, f"{where}.content", role)
     need(not waiting, f"The following tool_call_ids did not have response messages: {', '.join(waiting)}", "messages")

@@ -18,6 +18,7 @@
 | ``silent`` | sends the head of an answer, then nothing |
 | ``deaf`` | sends nothing at all |
 | ``endless`` | never stops talking |
+| ``flood`` | never stops talking, and talks as fast as it is listened to |
 
 Not streamed, the scenes that break a stream break the body in the nearest way: cut short, or half a JSON text.
 """
@@ -97,6 +98,10 @@ def _stream(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) 
         data = b"".join(frames)
         for start in range(0, len(data), 3):
             exchange.send(data[start : start + 3])
+    elif scene == "flood":
+        for frame in frames[:middle]:
+            exchange.send(frame)
+        exchange.flood(frames[middle] * 20)
     elif scene == "endless":
         for frame in frames[:middle]:
             exchange.send(frame)

@@ -358,9 +358,8 @@ def _read_contents(contents: list[dict[str, Any]], heard: Heard) -> None:
     before = "start"
     open_calls: list[str] = []
     # Where the current turn began: only its calls must be signed.
-    current = max(
-        (n for n, c in enumerate(contents) if c["role"] == "user" and _kinds(c) != {"functionResponse"}), default=0
-    )
+    asked = [n for n, c in enumerate(contents) if c["role"] == "user" and "functionResponse" not in _kinds(c)]
+    current = max(asked, default=0)
     for number, content in enumerate(contents):
         calls = [part["functionCall"] for part in content["parts"] if "functionCall" in part]
         results = [part["functionResponse"] for part in content["parts"] if "functionResponse" in part]

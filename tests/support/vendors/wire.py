@@ -38,6 +38,7 @@ class Record:
     :ivar refused: the sentence with which the vendor's own checks refused the request, or None.
     :ivar heard: what the vendor understood (:class:`.script.Heard`), when the request was good.
     :ivar left: when the peer hung up before it was fully answered.
+    :ivar stalled: a flood of words came to a halt because nobody took them.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Record:
     sent: int = 0
     done: bool = False
     left: float | None = None
+    stalled: bool = False
 
     def header(self, name: str) -> str | None:
         """The only value of a header, or None.
@@ -148,6 +150,21 @@ class Exchange:
         self.keep_alive = False
         if self.gone(PATIENCE):
             raise PeerGone
+
+    def flood(self, data: bytes) -> None:
+        """Chunks of this as fast as they are taken, until the peer hangs up.
+
+        :raises PeerGone: it has.
+        """
+        chunk = b"%x\r\n%s\r\n" % (len(data), data)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and not self.gone(0):
+            _, writable, _ = select.select([], [self._socket], [], 0.5)
+            if writable:
+                self.raw(chunk)
+            else:
+                self._server.note(self.record, "stalled", True)
+        raise PeerGone
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are."""
