@@ -30,6 +30,7 @@ from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Payload, Settings
 from cliproxy.usage.estimate import estimate
 
+
 @attrs.define
 class Outbound:
     """One attempt's request, and how its answer is read.
@@ -170,7 +171,9 @@ def _claude_user(inbound: Inbound) -> str | None:
 
 def _counted_here(outbound: Outbound, inbound: Inbound, candidate: Candidate) -> JSONObject:
     """A token count estimated here: the vendor has no such call."""
-    return count_body(outbound.target.name, estimate(inbound.decoded(outbound.asked.mint), candidate.model))
+    return count_body(
+        outbound.target.name, estimate(inbound.decoded(outbound.asked.mint), candidate.model, outbound.source.name)
+    )
 
 
 def count_body(dialect: str, tokens: int) -> JSONObject:
