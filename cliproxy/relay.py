@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
 
 from cliproxy.dialects.interface import Dialect, Mint
-from cliproxy.dialects.registry import DIALECTS
+from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.usage import Usage
@@ -26,7 +26,7 @@ from cliproxy.pool.pool import Lease
 from cliproxy.pool.trace import Trace
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
-from cliproxy.providers.outbound import Edit, Outbound, prepare
+from cliproxy.providers.outbound import Outbound, prepare
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.routing.route import Candidate, Route
@@ -132,7 +132,14 @@ class Relay:
     _log = Logger()
 
     def __init__(
-        self, snapshot: Snapshot, *, reactor: Any, client: Client, failover: Failover, mint: Mint, now: Callable[[], float]
+        self,
+        snapshot: Snapshot,
+        *,
+        reactor: Any,
+        client: Client,
+        failover: Failover,
+        mint: Mint,
+        now: Callable[[], float],
     ) -> None:
         self.snapshot = snapshot
         self.client = client

@@ -33,9 +33,7 @@ class Reloader(Service):
     name = "reload"
     _log = Logger()
 
-    def __init__(
-        self, path: Path, read: Callable[[], Loaded], apply: Callable[[Settings], None], reactor: Any
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[], Loaded], apply: Callable[[Settings], None], reactor: Any) -> None:
         self._path = path
         self._read = read
         self._apply = apply

@@ -19,7 +19,11 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
+from cliproxy.amp.fallback import AmpFallbackResource
+from cliproxy.amp.keys import AmpKeys
+from cliproxy.amp.routes import AmpRoutes
 from cliproxy.errors import ErrorDetail
+from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.openai import OpenAIRoutes
@@ -83,7 +87,10 @@ class CliproxyService(MultiService):
             now=now,
         )
         self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}")
-        self.resource: IResource = _tree(self.front)
+        keys = AmpKeys(environment, reactor.seconds)
+        self.amp = AmpRoutes(self.front, AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor), now)
+        pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor)
+        self.resource: IResource = _tree(self.front, self.amp, pages)
         self.site = BoundedSite(self.resource, _limits(settings), reactor)
         self._endpoint = Remembered()
         if listen:
@@ -157,14 +164,19 @@ class Remembered:
         return listening
 
 
-def _tree(front: Front) -> IResource:
-    """The whole front: each app and the path prefixes it owns; OpenAI's owns the rest."""
+def _tree(front: Front, amp: AmpRoutes, pages: IResource) -> IResource:
+    """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
         front,
         [
-            ((b"/v1beta", b"/v1/models/", b"/v1/publishers/"), GeminiRoutes(front).app),
+            ((b"/v1beta/", b"/v1beta1/", b"/v1/models/", b"/v1/publishers/"), GeminiRoutes(front).app),
             ((b"/v1/messages",), ClaudeRoutes(front).app),
+            ((b"/api/provider/",), amp.app),
             ((b"",), OpenAIRoutes(front).app),
+        ],
+        [
+            ((b"/api/", b"/actors/"), amp.fallback),
+            ((b"/threads", b"/docs", b"/settings", b"/auth", b"/threads.rss", b"/news.rss"), pages),
         ],
     )
 

@@ -87,5 +87,6 @@ def makeService(options: Options) -> IService:
         reloader.setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions).setServiceParent(whole)
-    Announcement(daemon, options.loaded.warnings, options.path, partial(print, file=sys.stderr, flush=True)).setServiceParent(whole)
+    say = partial(print, file=sys.stderr, flush=True)
+    Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
     return whole

@@ -7,7 +7,6 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.errors import ErrorDetail
 from cliproxy.settings.model import Routing, Streaming
 from tests.support.settings import compat, settings
 from tests.support.world import Call, Received, Vendor, World
@@ -46,7 +45,9 @@ class Worlds(SynchronousTestCase):
     def build(self, **more: Any) -> World:
         self.world = World(settings(**more))
         self.addCleanup(self.world.close)
-        self.vendors = {name: self.world.vendor(f"{name}.test") for name in ("chat", "codex", "claude", "gemini", "vertex")}
+        self.vendors = {
+            name: self.world.vendor(f"{name}.test") for name in ("chat", "codex", "claude", "gemini", "vertex")
+        }
         return self.world
 
     def chat(self, stream: bool = False, **more: Any) -> Call:
@@ -63,7 +64,9 @@ class IdentityLane(Worlds):
     def test_chat(self) -> None:
         """A Chat request keeps its unknown members, carries the upstream's key, and its answer comes back byte for byte."""
         self.build()
-        call = self.world.post("/v1/chat/completions", CHAT, {"Cookie": "a=b", "X-Api-Key": "sk-test", "User-Agent": "x/1"})
+        call = self.world.post(
+            "/v1/chat/completions", CHAT, {"Cookie": "a=b", "X-Api-Key": "sk-test", "User-Agent": "x/1"}
+        )
         sent = self.up.last
         self.assertEqual((sent.method, sent.target), ("POST", "/v1/chat/completions"))
         self.assertEqual(sent.json, CHAT)
@@ -82,7 +85,9 @@ class IdentityLane(Worlds):
     def test_claude(self) -> None:
         """Anthropic's route: version and betas of the client go on, the body keeps its unknown members."""
         self.build()
-        call = self.world.post("/v1/messages?beta=true", CLAUDE, {"Anthropic-Version": "2023-06-01", "Anthropic-Beta": "b-1"})
+        call = self.world.post(
+            "/v1/messages?beta=true", CLAUDE, {"Anthropic-Version": "2023-06-01", "Anthropic-Beta": "b-1"}
+        )
         sent = self.vendors["claude"].last
         self.assertEqual(sent.target, "/v1/messages")
         self.assertEqual(sent.json["unknown_member"], 1)
@@ -129,8 +134,12 @@ class IdentityLane(Worlds):
         """A stream's bytes pass as they came, whole frames only, whatever the chunks they came in."""
         self.build()
         call = self.chat(stream=True, stream_options={"include_usage": True})
-        frames = [b": hello\n\n", b'data: {"choices":[{"index":0,"delta":{"content":"H"}}], "odd": 1.50}\n\n',
-                  b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n', b"data: [DONE]\n\n"]  # fmt: skip
+        frames = [
+            b": hello\n\n",
+            b'data: {"choices":[{"index":0,"delta":{"content":"H"}}], "odd": 1.50}\n\n',
+            b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\r\n\r\n',
+            b"data: [DONE]\n\n",
+        ]
         sent = self.up.last
         sent.begin()
         data = b"".join(frames)
@@ -463,11 +472,12 @@ class Log(Worlds):
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
         self.build(debug=True, request_retry=1)
-        self.up.script = lambda request: request.answer(500, {"error": {"message": f"bad {request.headers['authorization']}"}})
+        self.up.script = lambda request: request.answer(
+            500, {"error": {"message": f"bad {request.headers['authorization']}"}}
+        )
         self.world.post("/v1/chat/completions?key=sk-test&auth_token=sk-test", CHAT)
         self.world.pass_time(30)
         self.assertTrue(lines)
         for line in lines:
             self.assertNotIn("sk-test", line)
             self.assertNotIn("up-chat-0", line)
-

@@ -25,16 +25,24 @@ class Access(enum.Enum):
 
     CLIENT_KEY = "client key"
     """A client key, when any is configured."""
+    OPTIONAL_KEY = "optional client key"
+    """Anyone; with a right client key the client counts as admitted, without one it gets nothing of the operator's."""
     OPEN = "open"
     """Anyone: health checks and the greeting. Such a route never uses a credential."""
 
 
 @attrs.frozen
 class Client:
-    """Who is calling. ``key`` is None where no keys are configured; ``peer`` is the TCP peer or what a trusted proxy says."""
+    """Who is calling.
+
+    :ivar peer: the TCP peer, or what a trusted proxy says.
+    :ivar key: None where no keys are configured, or none was needed.
+    :ivar admitted: it has satisfied :attr:`Access.CLIENT_KEY`: the operator's credentials may serve it.
+    """
 
     peer: str
     key: ClientKey | None = None
+    admitted: bool = False
 
     @property
     def label(self) -> str:
@@ -147,13 +155,18 @@ class Gate:
                 raise RequestFault(
                     ErrorDetail(421, "this host name is not served without a client key; list it in allowed-hosts")
                 )
-            return Client(peer)
+            return Client(peer, admitted=True)
         if not candidates:
             raise RequestFault(ErrorDetail(401, "Missing API key"))
         key = self.key(candidates)
         if key is None:
             raise RequestFault(ErrorDetail(401, "Invalid API key"))
-        return Client(peer, key)
+        return Client(peer, key, admitted=True)
+
+    def recognise(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
+        """The client of an :attr:`Access.OPTIONAL_KEY` route: admitted by a right key only."""
+        key = self.key(candidates)
+        return Client(self.peer(address, headers), key, admitted=key is not None)
 
 
 def candidates(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:

@@ -18,7 +18,13 @@ from cliproxy.providers.interface import Operation
 
 GREETING: Final = {
     "message": "cliproxy",
-    "endpoints": ["POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses", "POST /v1/messages", "GET /v1/models"],
+    "endpoints": [
+        "POST /v1/chat/completions",
+        "POST /v1/completions",
+        "POST /v1/responses",
+        "POST /v1/messages",
+        "GET /v1/models",
+    ],
 }
 
 

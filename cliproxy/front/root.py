@@ -8,10 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from klein import Klein
 from klein.resource import KleinResource
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.errors import ErrorDetail
@@ -30,17 +27,27 @@ class RootResource(Resource):
     """Finds the Klein app that owns a path. Paths without parameters, the busy ones, are looked up in a dict first."""
 
     isLeaf = True
-    _log = Logger()
 
-    def __init__(self, front: Front, apps: Sequence[tuple[tuple[bytes, ...], Klein]]) -> None:
+    def __init__(
+        self,
+        front: Front,
+        apps: Sequence[tuple[tuple[bytes, ...], Klein]],
+        resources: Sequence[tuple[tuple[bytes, ...], IResource]] = (),
+    ) -> None:
+        """
+        :param apps: path prefixes and the Klein app that owns them; one owns ``b""``, the rest of the world.
+        :param resources: path prefixes and resources that see the request as it is, with no CORS in front.
+        """
         super().__init__()
         self._front = front
         self._exact: dict[tuple[bytes, bytes], Callable[[Request], Any]] = {}
-        self._prefixes: list[tuple[bytes, KleinResource]] = []
+        self._prefixes: list[tuple[bytes, IResource]] = []
         for prefixes, app in apps:
             resource = app.resource()
             self._prefixes += [(prefix, resource) for prefix in prefixes]
             self._index(app)
+        for prefixes, plain in resources:
+            self._prefixes += [(prefix, plain) for prefix in prefixes]
         self._prefixes.sort(key=lambda pair: len(pair[0]), reverse=True)
 
     def _index(self, app: Klein) -> None:
@@ -54,37 +61,26 @@ class RootResource(Resource):
         path = request.path
         endpoint = self._exact.get((request.method, path))
         if endpoint is not None:
-            return self._run(request, endpoint)
+            self._front.run(request, endpoint)
+            return NOT_DONE_YET
         if not is_canonical(path):
             return self._refuse(request, 400, "the path is not in its plain form (no //, /., %2f, %5c, NUL)")
-        if request.method == b"OPTIONS" and (answer := self._preflight(request)) is not None:
-            return answer
+        resource = self._owner(path)
+        if isinstance(resource, KleinResource):
+            if request.method == b"OPTIONS" and (answer := self._preflight(request)) is not None:
+                return answer
+            request.postpath = [unquote_to_bytes(segment) for segment in path[1:].split(b"/")]
+        answered: Any = resource.render(request)
+        return cast(int | bytes, answered)
+
+    def _owner(self, path: bytes) -> IResource:
+        """Whoever owns the longest prefix that ``path`` begins with, up to a segment's end."""
         for prefix, resource in self._prefixes:
-            if path.startswith(prefix):
-                request.postpath = [unquote_to_bytes(segment) for segment in path[1:].split(b"/")]
-                answer: Any = resource.render(request)
-                return cast(int | bytes, answer)
-        raise AssertionError("the last prefix matches every path")
-
-    def _run(self, request: Request, endpoint: Callable[[Request], Any]) -> int:
-        left: list[bool] = []
-        finished: Deferred[None] = request.notifyFinish()
-        result: Deferred[Any] = maybeDeferred(endpoint, request)
-
-        def client_left(_: Failure) -> None:
-            left.append(True)
-            result.cancel()
-
-        def write(body: bytes | None) -> None:
-            if not left:
-                if body is not None:
-                    request.write(body)
-                request.finish()
-
-        finished.addErrback(client_left)
-        result.addErrback(lambda failure: self._front.crash(request, dialect_of(request.path), failure))
-        result.addCallback(write)
-        return NOT_DONE_YET
+            if path.startswith(prefix) and (
+                prefix.endswith(b"/") or path[len(prefix) : len(prefix) + 1] in (b"", b"/")
+            ):
+                return resource
+        return self._prefixes[-1][1]
 
     def _preflight(self, request: Request) -> bytes | None:
         """A browser's CORS preflight for an allowed origin; None for anything else."""

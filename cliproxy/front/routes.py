@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
@@ -25,6 +25,7 @@ from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
 from cliproxy.relay import Exchange, Relay
 from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.coding import DamagedCoding, decoder_for
 
@@ -81,7 +82,6 @@ class Call:
         if not isinstance(body, dict):
             raise RequestFault.bad("the body is not a JSON object")
         return body
-
 
     def listed(self, name: str) -> ModelInfo:
         """The listed model of that name, in any case of letters; Google's ``models/`` in front is understood.
@@ -216,7 +216,7 @@ class Front:
         except RequestFault as fault:
             return self._error(request, dialect, fault)
         if result is None or isinstance(result, Answer):
-            return self._answer(request, result)
+            return self.answer(request, result)
         return Deferred.fromCoroutine(self._finish(request, dialect, result))
 
     def _admit(
@@ -239,6 +239,8 @@ class Front:
         address = getattr(request.getClientAddress(), "host", "")
         if access is Access.OPEN:
             return Client(gate.peer(address, headers))
+        if access is Access.OPTIONAL_KEY:
+            return gate.recognise(address, headers, candidates(headers, query))
         return gate.admit(address, headers, candidates(headers, query))
 
     async def _finish(self, request: Request, dialect: str, result: Awaitable[Answer | None]) -> bytes | None:
@@ -246,9 +248,10 @@ class Front:
             answer = await result
         except RequestFault as fault:
             return self._error(request, dialect, fault)
-        return self._answer(request, answer)
+        return self.answer(request, answer)
 
-    def _answer(self, request: Request, answer: Answer | None) -> bytes | None:
+    def answer(self, request: Request, answer: Answer | None) -> bytes | None:
+        """Set an answer's head; gives its body, for whoever called the route to write."""
         if answer is None:  # the relay has written its answer; whoever called the route finishes the request
             return None
         body = answer.body if isinstance(answer.body, bytes) else dumps(answer.body)
@@ -261,7 +264,7 @@ class Front:
 
     def _error(self, request: Request, dialect: str, fault: RequestFault) -> bytes | None:
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
-        return self._answer(request, Answer(error_body(dialect, fault.detail), fault.detail.status, headers))
+        return self.answer(request, Answer(error_body(dialect, fault.detail), fault.detail.status, headers))
 
     def not_ready(self) -> str | None:
         """Why requests cannot be served now; None when they can."""
@@ -279,6 +282,7 @@ class Front:
         reader: Dialect | None = None,
         raw: bytes | None = None,
         edit: Edit | None = None,
+        route: Route | None = None,
         model: str | None = None,
         stream: bool | None = None,
         alt: str = "",
@@ -288,6 +292,7 @@ class Front:
         :param body: the client's own, or what was made of it; then ``raw`` is its bytes.
         :param reader: reads the body when it is not in ``dialect``.
         :param edit: changes the payloads of the answer.
+        :param route: where it goes, when that is decided already.
         :param model: the model of a path; None reads it from the body, and so with ``stream``.
 
         :raises RequestFault: 400 for a missing or impossible model name.
@@ -306,8 +311,28 @@ class Front:
         strict = call.snapshot.settings.strict_translation if own is None else own
         reply = HTTPReply(call.request)
         await self.relay.start(
-            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict=strict, edit=edit)
+            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict, route, edit)
         )
+
+    def run(self, request: Request, endpoint: Callable[[Request], Any]) -> None:
+        """Call ``endpoint`` and finish the request with what it gives. The client's hang-up cancels it."""
+        left: list[bool] = []
+        finished: Deferred[None] = request.notifyFinish()
+        result: Deferred[Any] = maybeDeferred(endpoint, request)
+
+        def client_left(_: Failure) -> None:
+            left.append(True)
+            result.cancel()
+
+        def write(body: bytes | None) -> None:
+            if not left:
+                if body is not None:
+                    request.write(body)
+                request.finish()
+
+        finished.addErrback(client_left)
+        result.addErrback(lambda failure: self.crash(request, dialect_of(request.path), failure))
+        result.addCallback(write)
 
     def crash(self, request: Request, dialect: str, failure: Failure) -> bytes | None:
         """A bug of ours: logged whole, said politely."""
@@ -315,7 +340,7 @@ class Front:
             return None
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
-        return self._answer(request, Answer(error_body(dialect, detail), 500))
+        return self.answer(request, Answer(error_body(dialect, detail), 500))
 
 
 def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes:

@@ -120,6 +120,7 @@ class BoundedChannel(http.HTTPChannel):
     transport: Any
     _head_call: IDelayedCall | None = None
     _linger_call: IDelayedCall | None = None
+    _upgraded: Any = None
     _discarded = 0
 
     @property
@@ -151,6 +152,18 @@ class BoundedChannel(http.HTTPChannel):
         elif self.requests and self.requests[-1].refused:
             return
         super().rawDataReceived(data)
+
+    def become(self, protocol: Any) -> None:
+        """Stop being HTTP: the connection is ``protocol``'s from now on, with what the client has already sent."""
+        self.setTimeout(None)
+        self.transport.unregisterProducer()
+        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+        self._upgraded = protocol
+        waiting, self._dataBuffer = b"".join(self._dataBuffer), []
+        self.transport.resumeProducing()
+        protocol.makeConnection(self.transport)
+        if waiting:
+            protocol.dataReceived(waiting)
 
     def refuse(self, answer: bytes) -> None:
         """Write a whole answer and close.
@@ -190,6 +203,8 @@ class BoundedChannel(http.HTTPChannel):
         self._stop_head_clock()
         if self._linger_call is not None and self._linger_call.active():
             self._linger_call.cancel()
+        if self._upgraded is not None:
+            self._upgraded.connectionLost(reason)
         super().connectionLost(reason)
 
 

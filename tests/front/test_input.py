@@ -88,7 +88,14 @@ class BadInput(SynchronousTestCase):
 
     def test_ambiguous_paths(self) -> None:
         """Paths that can be read in two ways are a 400."""
-        for path in ("//v1/models", "/v1/../v1/models", "/v1/models%2fx", "/v1/models/%00", "/v1\\models", "/v1/./models"):
+        for path in (
+            "//v1/models",
+            "/v1/../v1/models",
+            "/v1/models%2fx",
+            "/v1/models/%00",
+            "/v1\\models",
+            "/v1/./models",
+        ):
             self.assertEqual(self.world.get(path).status, 400, path)
 
     def test_too_large(self) -> None:
@@ -167,7 +174,9 @@ class Edges(SynchronousTestCase):
     def test_pipelining(self) -> None:
         """A client that sends more than a little ahead of its answer is cut off."""
         vendor = self.world.vendor("chat.test")
-        call = self.world.post("/v1/chat/completions", {"model": "gpt-x", "messages": [{"role": "user", "content": "x"}]})
+        call = self.world.post(
+            "/v1/chat/completions", {"model": "gpt-x", "messages": [{"role": "user", "content": "x"}]}
+        )
         transport: Any = call.transport
         transport.write(b"x" * 20_000)
         self.world.flow()

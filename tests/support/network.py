@@ -190,7 +190,9 @@ class MemoryReactor(Clock):
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:
         return _Connector(self, host, port, factory)
 
-    def connect(self, client: Any, server: Any, host: str = "127.0.0.1", port: int = 8317, peer: str = "127.0.0.1") -> Any:
+    def connect(
+        self, client: Any, server: Any, host: str = "127.0.0.1", port: int = 8317, peer: str = "127.0.0.1"
+    ) -> Any:
         """Join two protocols; gives the client's transport."""
         self._client_ports += 1
         here = IPv4Address("TCP", peer, self._client_ports)

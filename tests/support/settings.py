@@ -33,9 +33,7 @@ def compat(name: str = "chat", keys: int = 1, models: tuple[str, ...] = ("gpt-x"
 
 def keyed(name: str, model: str, **more: Any) -> KeyEntry:
     """One entry of a vendor's key list, at ``http://<name>.test``, serving one model."""
-    return KeyEntry(
-        api_key=Secret(f"up-{name}"), base_url=f"http://{name}.test", models=(ModelEntry(model),), **more
-    )
+    return KeyEntry(api_key=Secret(f"up-{name}"), base_url=f"http://{name}.test", models=(ModelEntry(model),), **more)
 
 
 def settings(**more: Any) -> Settings:

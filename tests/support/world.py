@@ -1,10 +1,10 @@
 """The whole daemon in memory: real parsers on both sides, fake vendors behind fake wires, and a clock that is told to pass.
 
-    world = World(Settings(...))
-    vendor = world.vendor("upstream.test", 80)
-    call = world.post("/v1/chat/completions", {...})
-    vendor.last.answer(200, {...})
-    world.flow(); call.status, call.json
+world = World(Settings(...))
+vendor = world.vendor("upstream.test", 80)
+call = world.post("/v1/chat/completions", {...})
+vendor.last.answer(200, {...})
+world.flow(); call.status, call.json
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def _head(lines: list[bytes]) -> dict[str, str]:
 class Received:
     """A request as the vendor got it, and the way to answer it."""
 
-    def __init__(self, connection: _VendorConnection, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+    def __init__(
+        self, connection: _VendorConnection, method: str, target: str, headers: dict[str, str], body: bytes
+    ) -> None:
         self._connection = connection
         self.method, self.target, self.headers, self.body = method, target, headers, body
 
