@@ -74,7 +74,7 @@ class Names(SynchronousTestCase):
 
     def test_files(self) -> None:
         """Every file it names exists."""
-        for name in re.findall(r"``((?:etc|scripts|\.ci)/[\w./-]+)``", README):
+        for name in re.findall(r"``((?:etc|docs|scripts|\.ci)/[\w./-]+)``", README):
             with self.subTest(name):
                 self.assertTrue((ROOT / name).exists(), name)
 

@@ -7,6 +7,7 @@ A null, and an empty list or mapping, count as absent. A text may be written as 
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import types
 import typing
@@ -43,7 +44,8 @@ class Key:
     rule: Rule
 
 
-def keys_of(kind: type) -> dict[str, Key]:
+@functools.cache
+def keys_of(kind: type) -> Mapping[str, Key]:
     """The keys of one of the model's classes, by their YAML names."""
     hints = typing.get_type_hints(kind)
     return {key_of(field): Key(field, hints[field.name], rule_of(field)) for field in attrs.fields(kind)}

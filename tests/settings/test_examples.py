@@ -65,3 +65,15 @@ def _classes(kind: type) -> set[type]:
             if attrs.has(part) and part is not Secret:
                 found |= _classes(part)
     return found
+
+
+class Page(SynchronousTestCase):
+    """docs/configuration.rst."""
+
+    def test_keys_are_real(self) -> None:
+        """Every new key it names is a key of the model."""
+        page = (Path(__file__).parents[2] / "docs" / "configuration.rst").read_text()
+        section = page[page.index("New keys") : page.index("Other defaults")]
+        named = [name for line in re.findall(r"(?m)^``.*$", section) for name in re.findall(r"``([a-z.-]+)``", line)]
+        known = {key_of(field) for kind in _classes(Settings) for field in attrs.fields(kind)}
+        self.assertEqual({name.rpartition(".")[2] for name in named} - known - {"json"}, set())
