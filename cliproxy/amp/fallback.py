@@ -72,7 +72,7 @@ class AmpFallbackResource(ReverseProxyResource):
             refusal = RESTRICTED
         if refusal is not None:
             return self._front.answer(request, refusal)
-        self._front.run(request, lambda _: self._front.enter(request, self._access, "openai", self.forward, {}))
+        self._front.run(request, lambda _: self._front.enter(request, self._access, self.forward, {}))
         return NOT_DONE_YET
 
     def forward(self, call: Call) -> Awaitable[Answer | None]:

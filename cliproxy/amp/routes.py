@@ -57,7 +57,7 @@ class AmpRoutes:
     _compiled: tuple[Snapshot, Mappings] | None = None
     _log = Logger()
 
-    @app.route("/api/provider/<provider>/<path:rest>", methods=("GET",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/api/provider/<provider>/<path:rest>", methods=("GET",), access=Access.CLIENT_KEY)
     def read(self, call: Call, provider: str, rest: str) -> Result:
         """Model lists and models, in the shape of the provider's own."""
         shape = _SHAPES.get(provider.lower(), "openai")
@@ -68,7 +68,7 @@ class AmpRoutes:
             return Answer(detail("gemini", call.listed(path.removeprefix("models/"))))
         return self._upstream(call)
 
-    @app.route("/api/provider/<provider>/<path:rest>", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/api/provider/<provider>/<path:rest>", methods=("POST",), access=Access.CLIENT_KEY)
     def post(self, call: Call, provider: str, rest: str) -> Result:
         """A request for inference, decided by its model; anything else goes upstream."""
         path = _unversioned(rest)

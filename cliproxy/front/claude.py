@@ -19,12 +19,12 @@ class ClaudeRoutes:
     app = Routes()
     front: Front
 
-    @app.route("/v1/messages", methods=("POST",), access=Access.CLIENT_KEY, dialect="claude")
+    @app.route("/v1/messages", methods=("POST",), access=Access.CLIENT_KEY)
     def messages(self, call: Call) -> Awaitable[None]:
         """Messages."""
         return self.front.complete(call, DIALECTS["claude"], call.json())
 
-    @app.route("/v1/messages/count_tokens", methods=("POST",), access=Access.CLIENT_KEY, dialect="claude")
+    @app.route("/v1/messages/count_tokens", methods=("POST",), access=Access.CLIENT_KEY)
     def count_tokens(self, call: Call) -> Awaitable[None]:
         """How many tokens a request would be."""
         return self.front.complete(call, DIALECTS["claude"], call.json(), operation=Operation.COUNT)

@@ -10,14 +10,12 @@ from cliproxy.jsontypes import dumps
 
 
 def dialect_of(path: bytes) -> str:
-    """The dialect whose clients call ``path``; OpenAI's where nothing says otherwise."""
-    if path.startswith((b"/v1/messages", b"/api/provider/anthropic")):
+    """The dialect whose clients call ``path``, wherever it is mounted; OpenAI's where nothing says otherwise."""
+    if b"/messages" in path:
         return "claude"
-    if path.startswith((b"/v1beta", b"/v1/publishers", b"/api/provider/google")) or b":" in path:
+    if b"/v1beta" in path or b"/publishers/" in path or b":" in path:
         return "gemini"
-    if path.startswith(b"/v1/responses"):
-        return "responses"
-    return "openai"
+    return "responses" if b"/responses" in path else "openai"
 
 
 def error_body(dialect: str, detail: ErrorDetail) -> bytes:

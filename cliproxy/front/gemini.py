@@ -31,32 +31,32 @@ class GeminiRoutes:
     app = Routes()
     front: Front
 
-    @app.route(_MODELS[0], methods=("GET",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(_MODELS[0], methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list."""
         return Answer(listing("gemini", call.snapshot.catalog.listed()))
 
-    @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def model(self, call: Call, name: str) -> Answer:
         """One model."""
         return Answer(detail("gemini", call.listed(name)))
 
-    @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def beta(self, call: Call, action: str) -> Awaitable[None]:
         """``{model}:{method}`` of the Gemini API."""
         return self.generate(call, action)
 
-    @app.route(f"{_MODELS[1]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(f"{_MODELS[1]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def stable(self, call: Call, action: str) -> Awaitable[None]:
         """The same, where today's google-genai calls it."""
         return self.generate(call, action)
 
-    @app.route(f"{_MODELS[2]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(f"{_MODELS[2]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def vertex_beta(self, call: Call, action: str) -> Awaitable[None]:
         """The same in Vertex's spelling."""
         return self.generate(call, action)
 
-    @app.route(f"{_MODELS[3]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY, dialect="gemini")
+    @app.route(f"{_MODELS[3]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def vertex_stable(self, call: Call, action: str) -> Awaitable[None]:
         """The same in Vertex's stable spelling."""
         return self.generate(call, action)

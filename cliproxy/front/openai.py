@@ -35,33 +35,33 @@ class OpenAIRoutes:
     app = Routes()
     front: Front
 
-    @app.route("/", methods=("GET",), access=Access.OPEN, dialect="openai")
+    @app.route("/", methods=("GET",), access=Access.OPEN)
     def greet(self, call: Call) -> Answer:
         """Say what this is."""
         return Answer(GREETING)
 
-    @app.route("/healthz", methods=("GET",), access=Access.OPEN, dialect="openai")
+    @app.route("/healthz", methods=("GET",), access=Access.OPEN)
     def healthz(self, call: Call) -> Answer:
         """Alive."""
         return Answer({"status": "ok"})
 
-    @app.route("/readyz", methods=("GET",), access=Access.OPEN, dialect="openai")
+    @app.route("/readyz", methods=("GET",), access=Access.OPEN)
     def readyz(self, call: Call) -> Answer:
         """Whether requests can be served: 503 with the reason while draining, or with nothing to serve."""
         reason = self.front.not_ready()
         return Answer({"status": "ok"}) if reason is None else Answer({"status": reason}, status=503)
 
-    @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list, in the caller's shape."""
         return Answer(listing(shape_for(call.headers), call.snapshot.catalog.listed()))
 
-    @app.route("/v1/models/<path:name>", methods=("GET",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/v1/models/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def model(self, call: Call, name: str) -> Answer:
         """One model."""
         return Answer(detail(shape_for(call.headers), call.listed(name)))
 
-    @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Awaitable[None]:
         """Chat Completions. A Responses body sent here by mistake is read as one (routes.md 5)."""
         body = call.json()
@@ -69,7 +69,7 @@ class OpenAIRoutes:
         reader = DIALECTS["responses"] if misplaced else None
         return self.front.complete(call, DIALECTS["openai"], body, reader=reader)
 
-    @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def completions(self, call: Call) -> Awaitable[None]:
         """Legacy Completions."""
         body = call.json()
@@ -77,19 +77,19 @@ class OpenAIRoutes:
         chat = chat_request(body)
         return self.front.complete(call, DIALECTS["openai"], chat, raw=dumps(chat), edit=edit)
 
-    @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")
+    @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY)
     def responses(self, call: Call) -> Awaitable[None]:
         """Responses."""
         return self.front.complete(call, DIALECTS["responses"], call.json())
 
-    @app.route("/v1/responses", methods=("GET",), access=Access.CLIENT_KEY, dialect="responses")
+    @app.route("/v1/responses", methods=("GET",), access=Access.CLIENT_KEY)
     def responses_socket(self, call: Call) -> Answer:
         """Codex asks for a WebSocket first; told 426 at once it goes on over HTTP."""
         if call.headers.get("upgrade", "").lower() != "websocket":
             raise RequestFault(ErrorDetail(405, "this path takes POST"), {"Allow": "POST"})
         raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
 
-    @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY, dialect="responses")
+    @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY)
     def compact(self, call: Call) -> Awaitable[None]:
         """Responses compaction: never streamed."""
         body = call.json()
@@ -97,7 +97,7 @@ class OpenAIRoutes:
             raise RequestFault.bad("Streaming not supported for compact responses", param="stream")
         return self.front.complete(call, DIALECTS["responses"], body, operation=Operation.COMPACT)
 
-    @app.route("/v1/embeddings", methods=("POST",), access=Access.CLIENT_KEY, dialect="openai")
+    @app.route("/v1/embeddings", methods=("POST",), access=Access.CLIENT_KEY)
     def embeddings(self, call: Call) -> Awaitable[None]:
         """Embeddings."""
         return self.front.complete(call, DIALECTS["openai"], call.json(), operation=Operation.EMBED)

@@ -100,7 +100,7 @@ Result = Answer | None | Awaitable[Answer | None]
 
 
 class Routes(Klein):
-    """A Klein app that cannot register a route without its access policy and its dialect."""
+    """A Klein app that cannot register a route without its access policy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,16 +108,16 @@ class Routes(Klein):
         self.handle_errors(Exception)(_crashed)  # type: ignore[arg-type]
 
     def route(  # type: ignore[override]
-        self, url: str, *, methods: tuple[str, ...], access: Access, dialect: str
+        self, url: str, *, methods: tuple[str, ...], access: Access
     ) -> Callable[[Callable[..., Result]], Callable[..., Any]]:
         """Register a method of a route class. It is called with a :class:`Call` and the URL's arguments, after the policy
-        has been satisfied; ``dialect`` is the one its errors speak."""
+        has been satisfied."""
 
         def register(method: Callable[..., Result]) -> Callable[..., Any]:
             @functools.wraps(method)
             def endpoint(owner: Any, request: Request, **arguments: str) -> Deferred[bytes | None] | bytes | None:
                 enter: Callable[..., Deferred[bytes | None] | bytes | None] = owner.front.enter
-                return enter(request, access, dialect, functools.partial(method, owner), arguments)
+                return enter(request, access, functools.partial(method, owner), arguments)
 
             endpoint.access = access  # type: ignore[attr-defined]
             register_rule = super(Routes, self).route(url, methods=list(methods), strict_slashes=False)
@@ -201,11 +201,10 @@ class Front:
         self,
         request: Request,
         access: Access,
-        dialect: str,
         route: Callable[..., Result],
         arguments: Mapping[str, str],
     ) -> Deferred[bytes | None] | bytes | None:
-        """Satisfy the policy, then run the route; every failure leaves in ``dialect``."""
+        """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
         call_id = self.new_id()
@@ -214,10 +213,10 @@ class Front:
             client = self._admit(request, access, snapshot, headers, query)
             result = route(Call(request, call_id, client, snapshot, headers, query), **arguments)
         except RequestFault as fault:
-            return self._error(request, dialect, fault)
+            return self._error(request, fault)
         if result is None or isinstance(result, Answer):
             return self.answer(request, result)
-        return Deferred.fromCoroutine(self._finish(request, dialect, result))
+        return Deferred.fromCoroutine(self._finish(request, result))
 
     def _admit(
         self,
@@ -243,11 +242,11 @@ class Front:
             return gate.recognise(address, headers, candidates(headers, query))
         return gate.admit(address, headers, candidates(headers, query))
 
-    async def _finish(self, request: Request, dialect: str, result: Awaitable[Answer | None]) -> bytes | None:
+    async def _finish(self, request: Request, result: Awaitable[Answer | None]) -> bytes | None:
         try:
             answer = await result
         except RequestFault as fault:
-            return self._error(request, dialect, fault)
+            return self._error(request, fault)
         return self.answer(request, answer)
 
     def answer(self, request: Request, answer: Answer | None) -> bytes | None:
@@ -262,9 +261,11 @@ class Front:
         request.setHeader("Content-Length", str(len(body)))
         return body
 
-    def _error(self, request: Request, dialect: str, fault: RequestFault) -> bytes | None:
+    def _error(self, request: Request, fault: RequestFault) -> bytes | None:
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
-        return self.answer(request, Answer(error_body(dialect, fault.detail), fault.detail.status, headers))
+        return self.answer(
+            request, Answer(error_body(dialect_of(request.path), fault.detail), fault.detail.status, headers)
+        )
 
     def not_ready(self) -> str | None:
         """Why requests cannot be served now; None when they can."""
@@ -331,16 +332,16 @@ class Front:
                 request.finish()
 
         finished.addErrback(client_left)
-        result.addErrback(lambda failure: self.crash(request, dialect_of(request.path), failure))
+        result.addErrback(lambda failure: self.crash(request, failure))
         result.addCallback(write)
 
-    def crash(self, request: Request, dialect: str, failure: Failure) -> bytes | None:
+    def crash(self, request: Request, failure: Failure) -> bytes | None:
         """A bug of ours: logged whole, said politely."""
         if failure.check(CancelledError):
             return None
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
-        return self.answer(request, Answer(error_body(dialect, detail), 500))
+        return self.answer(request, Answer(error_body(dialect_of(request.path), detail), 500))
 
 
 def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes:
@@ -360,5 +361,5 @@ def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes:
 
 
 def _crashed(owner: Any, request: Request, failure: Failure) -> bytes | None:
-    crash: Callable[[Request, str, Failure], bytes | None] = owner.front.crash
-    return crash(request, dialect_of(request.path), failure)
+    crash: Callable[[Request, Failure], bytes | None] = owner.front.crash
+    return crash(request, failure)
