@@ -122,7 +122,7 @@ class Client:
     async def close(self) -> None:
         """Close every connection, and return when the last one is gone. Exchanges in flight fail."""
         self._closed = True
-        for closing in [egress.close() for egress in self._egresses.values()]:
+        for closing in [egress.close() for egress in set(self._egresses.values())]:
             await closing
 
     def _tcp(self, host: str, port: int) -> IStreamClientEndpoint:
@@ -161,7 +161,8 @@ class Client:
                 self._unusable.add(proxy_url)
                 self._log.error("A proxy-url is ignored: {why}", why=str(fault))
                 return self._egress("", target)
-            egress = Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle)
+            same = [known for known in self._egresses.values() if known.proxy == proxy]
+            egress = same[0] if same else Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle)
             self._egresses[proxy_url] = egress
         return egress
 

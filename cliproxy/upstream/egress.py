@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -103,6 +103,10 @@ class Egress:
         origin.attempts.add(attempt)
         try:
             await attempt
+        except CancelledError:
+            if self._closing is not None:
+                raise UpstreamFailure.transport(origin.stopping) from None
+            raise
         finally:
             origin.attempts.discard(attempt)
             self.tidy(origin)
@@ -140,7 +144,7 @@ class Origin:
         self.key = key
         self.connections: set[Connection] = set()
         self.attempts: set[Deferred[IProtocol]] = set()
-        self._name = target.authority
+        self.stopping = f"the connection to {target.authority} was closed because cliproxy is stopping"
         self._egress = egress
         self._waiting: list[Connection] = []
 
@@ -175,7 +179,7 @@ class Origin:
         for attempt in list(self.attempts):
             attempt.cancel()
         for connection in list(self.connections):
-            connection.fail(f"the connection to {self._name} was closed because cliproxy is stopping")
+            connection.fail(self.stopping)
 
 
 class _Single(Factory):

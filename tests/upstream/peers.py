@@ -125,6 +125,12 @@ class NetworkCase(SynchronousTestCase):
         """The body, which must be there."""
         return self.successResultOf(Deferred.fromCoroutine(response.read(limit)))
 
+    def failed_soon(self, sending: Deferred[Any]) -> UpstreamFailure:
+        """The same, once a name's every address had its turn."""
+        self.reactor.advance(0.3)
+        self.reactor.flow()
+        return self.failed(sending)
+
     def failed(self, sending: Deferred[Any]) -> UpstreamFailure:
         """The failure ``sending`` must have come to."""
         failure = self.failureResultOf(sending, UpstreamFailure).value
