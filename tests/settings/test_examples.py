@@ -76,4 +76,4 @@ class Page(SynchronousTestCase):
         section = page[page.index("New keys") : page.index("Other defaults")]
         named = [name for line in re.findall(r"(?m)^``.*$", section) for name in re.findall(r"``([a-z.-]+)``", line)]
         known = {key_of(field) for kind in _classes(Settings) for field in attrs.fields(kind)}
-        self.assertEqual({name.rpartition(".")[2] for name in named} - known - {"json"}, set())
+        self.assertEqual({name.rpartition(".")[2] for name in named} - known, set())
