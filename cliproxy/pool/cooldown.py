@@ -90,8 +90,11 @@ class Health:
                 seconds = min(QUOTA_FIRST * 2.0**self.quota_level, QUOTA_CAP)
                 self.quota_level = min(self.quota_level + 1, _TOP_LEVEL)
             case Fault.UPSTREAM:
+                probed = self.until is not None and not old_news
                 self.run += 1
-                if cooling_off and not old_news and not last_usable and self.run >= TRANSIENT_RUN:
+                if last_usable and probed and self.reason is Fault.UPSTREAM:
+                    self.until = self.reason = None
+                elif cooling_off and not old_news and not last_usable and (probed or self.run >= TRANSIENT_RUN):
                     seconds = min(TRANSIENT_FIRST * 2.0**self.transient_level, TRANSIENT_CAP)
                     self.transient_level = min(self.transient_level + 1, _TOP_LEVEL)
             case _:

@@ -234,7 +234,7 @@ class Pool:
             return Prospect(Hope.TURN, _nearest(this_round))
         next_round = [self.standing(offer, now) for offer in walk.next_round()]
         states = {standing.state for standing in next_round}
-        if State.USABLE in states or State.BUSY in states:
+        if State.USABLE in states or State.BUSY in states or (State.PROBED in states and walk.tried):
             return Prospect(Hope.ROUND)
         due = _nearest(next_round)
         longest = walk.settings.max_retry_interval

@@ -105,6 +105,11 @@ class Failover:
         self._leases.serve(credential)
         return freed
 
+    @property
+    def idle(self) -> bool:
+        """No request is in flight, waits or retries."""
+        return not (self._leases.in_flight or self._leases.waiting or self._leases.retrying)
+
     async def _over_names(self, plan: Plan, ticket: int, attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
         """The route, then its fallbacks, theirs included, each name once."""
         route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
