@@ -13,8 +13,7 @@ from openai.types.responses.response_create_params import ResponseCreateParamsNo
 from pydantic import TypeAdapter
 
 from cliproxy.dialects.interface import DONE, Asked, Dialect, EncodeRequest, Mint
-from cliproxy.dialects.openai import DIALECT as CHAT
-from cliproxy.dialects.responses import DIALECT as RESPONSES
+from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.ir.events import Event
 from cliproxy.ir.grammar import Sequencer, fold
@@ -22,6 +21,7 @@ from cliproxy.ir.loss import Loss
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 NOW = 1769700000
+CHAT, RESPONSES = DIALECTS["openai"], DIALECTS["responses"]
 
 _CHAT_PARAMS: TypeAdapter[Any] = TypeAdapter(ChatParams)
 _RESPONSES_PARAMS: TypeAdapter[Any] = TypeAdapter(ResponsesParams)
@@ -107,12 +107,12 @@ def _walked(value: Any) -> Any:
 def check_chat_request(body: Any) -> None:
     """Raise unless the SDK's types know the body, but for vendor tools, which only compatible servers know."""
     tools = [tool for tool in body.get("tools", []) if tool["type"] in ("function", "custom")]
-    _walked(_CHAT_PARAMS.validate_python({**body, "tools": tools}))
+    _walked(_CHAT_PARAMS.validate_python({**body, "tools": tools, "stream": False}))
 
 
 def check_responses_request(body: Any) -> None:
     """Raise unless the SDK's types know the body. They list ids and annotations that the service does without."""
-    body = json.loads(json.dumps(body))
+    body = {**json.loads(json.dumps(body)), "stream": False}
     for item in body["input"]:
         if item["type"] == "reasoning":
             item.setdefault("id", "rs_x")

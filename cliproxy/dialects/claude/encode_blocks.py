@@ -118,6 +118,8 @@ class BlockWriter:
         return write_cache(block, result.cache)
 
     def _reasoning(self, part: ReasoningPart, where: str) -> JSONObject | None:
+        if part.redacted is not None and part.from_dialect == "claude":  # home again, by way of a foreign client
+            return {"type": "redacted_thinking", "data": part.redacted}
         if part.redacted is not None:
             return self._lose("redacted_thinking", where)
         if part.signature is None:

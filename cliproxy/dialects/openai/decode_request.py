@@ -144,7 +144,8 @@ class _Conversation:
         spoken = call.get("custom") if custom else call.get("function")
         name = filled(member(spoken, "name"))
         if name is None:
-            raise RequestFault.bad(f"{path} names no function", param=f"{path}.function.name")
+            where = f"{path}.{'custom' if custom else 'function'}.name"
+            raise RequestFault.bad(f"{where} is missing", param=where)
         call_id = filled(call.get("id"))
         signature = filled(member(member(call.get("extra_content"), "google"), "thought_signature"))
         part = ToolCallPart(

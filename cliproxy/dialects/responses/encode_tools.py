@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cliproxy.dialects.toolids import tool_schema
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool
 from cliproxy.jsontypes import JSON, JSONObject
+
+#: The vendor tools a choice can name, and Responses' word for them.
+_BUILTIN: Final = {"web_search": "web_search", "code_execution": "code_interpreter"}
 
 
 def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[Loss]) -> list[JSONObject]:
@@ -32,8 +37,9 @@ def write_choice(request: CompletionRequest, names: dict[str, str], losses: list
     if choice is None:
         return None
     if choice.builtin is not None:
-        if choice.builtin == "web_search":
-            return {"type": "web_search"}
+        written = _BUILTIN.get(choice.builtin)
+        if written is not None:
+            return {"type": "allowed_tools", "mode": choice.mode, "tools": [{"type": written}]}
         losses.append(Loss(f"tool_choice {choice.builtin}", "tool_choice", meaning=True))
         return None
     if not choice.names:
