@@ -68,6 +68,14 @@ def _odd_payloads(data: bytes) -> list[Payload]:
     return [payload for line in lines for payload in block_payloads(Block(line, line))]
 
 
+def is_whole(block: Block) -> bool:
+    """Whether the last block of a stream that ended without a blank line holds payloads, and not the stump of one."""
+    try:
+        return bool(block_payloads(block))
+    except InvalidJSON:
+        return False
+
+
 def decode_safely(decoder: StreamDecoder, payload: JSONObject) -> list[Event]:
     """``decoder.decode(payload)``, where a payload the decoder cannot walk through is the upstream's failure, not
     ours."""
@@ -145,11 +153,8 @@ class StreamReader:
         events: list[Event] = []
         raw: list[Event] = []
         for block in self._blocks.close():
-            try:
-                block_payloads(block)
-            except InvalidJSON:
-                continue  # cut in the middle: whether the stream was whole without it, the decoder knows
-            raw += self._decode(block)
+            if is_whole(block):  # or else the cut came in its middle: whether that matters, the decoder knows
+                raw += self._decode(block)
         raw += close_decoder(self._decoder, self._done)
         for event in raw:
             events += self._sequencer.feed(event)

@@ -15,6 +15,7 @@ from cliproxy.dialects.reading import (
     decode_body,
     decode_safely,
     ends_with_done,
+    is_whole,
 )
 from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -129,9 +130,7 @@ class UnchangedStream(Facts):
         for block in self._blocks.close():
             if self.ended:
                 return []
-            try:
-                block_payloads(block)
-            except InvalidJSON:
+            if not is_whole(block):
                 continue  # cut in the middle: whether the stream was whole without it, the decoder knows
             frames += self._pass(block)
             if frames and not self._blocks.is_array and not frames[-1].endswith(b"\n\n"):
@@ -152,14 +151,16 @@ class UnchangedStream(Facts):
 
     def _pass(self, block: Block) -> list[bytes]:
         """One block, on its way: what the client gets of it."""
+        if not self._may_pass(block):
+            block = Block(b"", block.data)
         try:
             payloads = block_payloads(block)
         except InvalidJSON:
             return self._break(MALFORMED)
         if not payloads:
-            return [block.raw] if self._may_pass(block) else []
+            return [block.raw] if block.data is None and block.raw else []
         rewritten: list[Payload] = []
-        changed = not self._may_pass(block)
+        changed = not block.raw
         for payload in payloads:
             if not isinstance(payload, dict):
                 self._listen_to_done()
