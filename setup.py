@@ -48,6 +48,7 @@ setup(
     package_data={"cliproxy": ["py.typed"]},
     install_requires=[
         "attrs>=23.1",
+        "bcrypt>=4.0",
         "backports.zstd>=1.0; python_version < '3.14'",
         "brotli>=1.1",
         "klein>=24.8",

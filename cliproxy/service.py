@@ -30,6 +30,7 @@ from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite, Limits
+from cliproxy.management.app import ManagementRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay import Relay
@@ -75,7 +76,7 @@ class CliproxyService(MultiService):
         entropy = entropy or random.SystemRandom()
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
-        self._now = now
+        self.now = now
         snapshot = Snapshot.build(settings, environment, int(now()))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.relay = Relay(
@@ -90,7 +91,8 @@ class CliproxyService(MultiService):
         keys = AmpKeys(environment, reactor.seconds)
         self.amp = AmpRoutes(self.front, AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor), now)
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor)
-        self.resource: IResource = _tree(self.front, self.amp, pages)
+        management = ManagementRoutes(self.front, reactor.seconds, now)
+        self.resource: IResource = _tree(self.front, self.amp, pages, management)
         self.site = BoundedSite(self.resource, _limits(settings), reactor)
         self._endpoint = Remembered()
         if listen:
@@ -120,7 +122,7 @@ class CliproxyService(MultiService):
 
         :raises SettingsError: it cannot be used; the old one stays.
         """
-        snapshot = Snapshot.build(settings, self.environment, int(self._now()))
+        snapshot = Snapshot.build(settings, self.environment, int(self.now()))
         old = self.settings
         if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
             self._log.warn("host, port and tls take effect at the next start")
@@ -164,7 +166,7 @@ class Remembered:
         return listening
 
 
-def _tree(front: Front, amp: AmpRoutes, pages: IResource) -> IResource:
+def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: ManagementRoutes) -> IResource:
     """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
         front,
@@ -172,6 +174,7 @@ def _tree(front: Front, amp: AmpRoutes, pages: IResource) -> IResource:
             ((b"/v1beta/", b"/v1beta1/", b"/v1/models/", b"/v1/publishers/"), GeminiRoutes(front).app),
             ((b"/v1/messages",), ClaudeRoutes(front).app),
             ((b"/api/provider/",), amp.app),
+            ((b"/v0/management/",), management.app),
             ((b"",), OpenAIRoutes(front).app),
         ],
         [

@@ -74,6 +74,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from cliproxy.announce import Announcement
+    from cliproxy.control import Memory, OwnersDoor
     from cliproxy.reload import Reloader, Signals
     from cliproxy.service import CliproxyService
 
@@ -85,6 +86,8 @@ def makeService(options: Options) -> IService:
     if options.path is not None:
         reloader = Reloader(options.path, options.read, daemon.apply, reactor)
         reloader.setServiceParent(whole)
+        Memory(daemon, reactor).setServiceParent(whole)
+        OwnersDoor(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions).setServiceParent(whole)
     say = partial(print, file=sys.stderr, flush=True)

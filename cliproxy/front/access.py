@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import attrs
+import bcrypt
 
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Settings
@@ -27,6 +28,8 @@ class Access(enum.Enum):
     """A client key, when any is configured."""
     OPTIONAL_KEY = "optional client key"
     """Anyone; with a right client key the client counts as admitted, without one it gets nothing of the operator's."""
+    MANAGEMENT = "management"
+    """The management secret, or the daemon's own UNIX socket; without a secret there is no such route over TCP."""
     OPEN = "open"
     """Anyone: health checks and the greeting. Such a route never uses a credential."""
 
@@ -87,6 +90,7 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self._keys = [(_digest(entry.key.reveal()), entry) for entry in settings.api_keys if entry.key]
         self.keyless = not settings.api_keys
+        self._management = settings.remote_management
         self._hosts = {host.lower() for host in settings.allowed_hosts} | {settings.host.lower()}
         self._origins = {origin.rstrip("/").lower() for origin in settings.cors_origins}
         self._proxies = [network for text in settings.trusted_proxies if (network := _network(text)) is not None]
@@ -167,6 +171,35 @@ class Gate:
         """The client of an :attr:`Access.OPTIONAL_KEY` route: admitted by a right key only."""
         key = self.key(candidates)
         return Client(self.peer(address, headers), key, admitted=key is not None)
+
+    def admit_manager(self, address: str, local: bool, headers: Mapping[str, str]) -> Client:
+        """Whoever may manage: the owner of the UNIX socket (``local``), or the holder of the secret.
+
+        :raises RequestFault: 404 without a secret, 403 from elsewhere, 401 without the right one.
+        """
+        if local:
+            return Client("unix")
+        settings = self._management
+        if not settings.secret_key:
+            raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
+        if not (settings.allow_remote or is_loopback(address)):
+            raise RequestFault(ErrorDetail(403, "remote management disabled"))
+        offered = candidates(headers, {})[:1] or [headers.get("x-management-key", "")]
+        if not offered[0]:
+            raise RequestFault(ErrorDetail(401, "missing management key"))
+        if not _is_secret(offered[0], settings.secret_key.reveal()):
+            raise RequestFault(ErrorDetail(401, "invalid management key"))
+        return Client(address)
+
+
+def _is_secret(offered: str, secret: str) -> bool:
+    """Whether ``offered`` is the secret, which may be a bcrypt hash as the original wrote it."""
+    if not secret.startswith(("$2a$", "$2b$", "$2y$")):
+        return hmac.compare_digest(_digest(offered), _digest(secret))
+    try:
+        return bcrypt.checkpw(offered.encode()[:72], secret.encode())
+    except ValueError:
+        return False
 
 
 def candidates(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:

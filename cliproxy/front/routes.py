@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import attrs
 from klein import Klein
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -235,11 +236,14 @@ class Front:
             if origin is not None:
                 request.setHeader("Access-Control-Allow-Origin", origin)
                 request.setHeader("Vary", "Origin")
-        address = getattr(request.getClientAddress(), "host", "")
+        address = getattr(request.getClientAddress(), "host", "")  # a UNIX socket's peer has none
         if access is Access.OPEN:
             return Client(gate.peer(address, headers))
         if access is Access.OPTIONAL_KEY:
             return gate.recognise(address, headers, candidates(headers, query))
+        if access is Access.MANAGEMENT:
+            local = isinstance(request.getClientAddress(), UNIXAddress)
+            return gate.admit_manager(address, local, headers)
         return gate.admit(address, headers, candidates(headers, query))
 
     async def _finish(self, request: Request, result: Awaitable[Answer | None]) -> bytes | None:

@@ -1,0 +1,90 @@
+"""What a daemon keeps beside its configuration: its cool-downs over a restart, and a socket for its owner.
+
+An embedded service keeps neither, so that two of them in one process share nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from cliproxy.credentials.state_file import StateFile
+from cliproxy.service import CliproxyService
+from cliproxy.settings.model import Settings
+
+#: How often cool-downs that changed are written, in seconds.
+SAVE_SECONDS: Final = 5.0
+
+
+def state_path(settings: Settings) -> Path:
+    """Where cool-downs are kept."""
+    return settings.state_file or settings.auth_dir / "state.json"
+
+
+def socket_path(settings: Settings) -> Path:
+    """Where the daemon's owner reaches it: ``cliproxy explain`` and ``cliproxy cooldowns`` do."""
+    return settings.auth_dir / "control.sock"
+
+
+class Memory(Service):
+    """Cool-downs over a restart: read at the start, written while they change and at the end."""
+
+    name = "memory"
+
+    def __init__(self, daemon: CliproxyService, reactor: Any) -> None:
+        self._file = StateFile(state_path(daemon.settings), daemon.pool, reactor, daemon.now)
+        self._writing = LoopingCall(self._file.save)
+        self._writing.clock = reactor
+
+    def startService(self) -> None:
+        """Remember."""
+        super().startService()
+        self._file.restore()
+        self._writing.start(SAVE_SECONDS, now=False)
+
+    def stopService(self) -> None:
+        """Write the last of it."""
+        super().stopService()
+        self._writing.stop()
+        self._file.save()
+
+
+class OwnersDoor(Service):
+    """The daemon's routes on a UNIX socket that only its owner can open: there, management needs no secret.
+
+    A socket that cannot be had (another daemon uses the same ``auth-dir``) costs the socket, never the daemon.
+    """
+
+    name = "owner"
+    _log = Logger()
+
+    def __init__(self, daemon: CliproxyService, reactor: Any) -> None:
+        self._path = socket_path(daemon.settings)
+        self._site = daemon.site
+        self._reactor = reactor
+        self._port: Any = None
+
+    def startService(self) -> None:
+        """Open it."""
+        super().startService()
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            before = os.umask(0o177)
+            try:
+                self._port = self._reactor.listenUNIX(str(self._path), self._site, mode=0o600, wantPID=True)
+            finally:
+                os.umask(before)
+        except (CannotListenError, OSError) as error:
+            self._log.warn("no control socket at {path}: {why}", path=str(self._path), why=str(error))
+
+    def stopService(self) -> Any:
+        """Close it."""
+        super().stopService()
+        port, self._port = self._port, None
+        return port.stopListening() if port is not None else None

@@ -1,0 +1,78 @@
+"""Management routes: what the pool holds against whom, why, and how to free it.
+
+They are served to whoever holds the management secret, and on the daemon's UNIX socket, which only its owner can open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import attrs
+
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Access
+from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.jsontypes import JSONObject
+from cliproxy.management.explain import explanation
+
+
+@attrs.define(slots=False, eq=False)
+class ManagementRoutes:
+    """``/v0/management/...``, as far as it goes.
+
+    :ivar seconds: the pool's monotonic time.
+    :ivar now: Unix seconds.
+    """
+
+    app = Routes()
+    front: Front
+    seconds: Callable[[], float]
+    now: Callable[[], float]
+
+    @app.route("/v0/management/cooldowns", methods=("GET",), access=Access.MANAGEMENT)
+    def cooldowns(self, call: Call) -> Answer:
+        """Everything that is cooling, and until when."""
+        labels = {credential.id: credential.label for credential in call.snapshot.credentials}
+        ahead = self.now() - self.seconds()
+        found: list[JSONObject] = []
+        for (credential, model), health in self.front.relay.failover.pool.cooldowns().items():
+            if health.until is not None and health.reason is not None:
+                until = datetime.fromtimestamp(health.until + ahead, UTC).isoformat(timespec="seconds")
+                found.append(
+                    {
+                        "credential": labels.get(credential, credential),
+                        "model": model or None,
+                        "reason": health.reason.value,
+                        "status": health.status,
+                        "until": until,
+                    }
+                )
+        return Answer({"cooldowns": found})
+
+    @app.route("/v0/management/cooldowns", methods=("DELETE",), access=Access.MANAGEMENT)
+    def clear(self, call: Call) -> Answer:
+        """Free them: all, or those of ``credential`` (a label or an id) and ``model``."""
+        label = call.query.get("credential")
+        ids = [credential.id for credential in call.snapshot.credentials if label in (credential.label, credential.id)]
+        if label is not None and not ids:
+            raise RequestFault.bad(f"there is no credential labelled {label[:100]}", status=404)
+        clear, model = self.front.relay.failover.clear, call.query.get("model")
+        return Answer({"status": "ok", "cleared": sum(clear(id, model) for id in ids) if ids else clear(None, model)})
+
+    @app.route("/v0/management/explain", methods=("GET",), access=Access.MANAGEMENT)
+    def explain(self, call: Call) -> Answer:
+        """What would become of a request for ``model`` now, for a client of ``dialect`` with ``client-key``."""
+        query = call.query
+        if not query.get("model"):
+            raise RequestFault.bad("model is required", param="model")
+        told = explanation(
+            query["model"],
+            call.snapshot,
+            self.front.relay.failover.pool,
+            now=self.seconds(),
+            wall=self.now(),
+            dialect=query.get("dialect", ""),
+            key=query.get("client-key", ""),
+        )
+        return Answer(told)

@@ -1,0 +1,126 @@
+"""Why a name is served by whom, in words: the same router and the same pool a request meets, asked and not used. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cliproxy.amp.mapping import Mappings, decide
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Gate
+from cliproxy.jsontypes import JSONObject
+from cliproxy.pool.explain import Row, explain
+from cliproxy.pool.pool import Pool
+from cliproxy.providers.registry import PROVIDERS
+from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.snapshot import Snapshot
+
+Explanation = JSONObject
+
+
+def explanation(
+    name: str, snapshot: Snapshot, pool: Pool, *, now: float, wall: float, dialect: str = "", key: str = ""
+) -> Explanation:
+    """What would become of a request for ``name`` now.
+
+    :param now: the pool's monotonic time; ``wall`` is Unix time at the same moment.
+    :param dialect: the client's, to say which candidates need translation; empty for not saying.
+    :param key: a client key, to say whether it is known and what it changes; empty for not saying.
+    """
+    told: Explanation = {"model": name, "amp": _amp(name, snapshot)}
+    if key:
+        told["client"] = _client(key, snapshot)
+    try:
+        route = snapshot.router.resolve(name)
+    except RequestFault as fault:
+        return told | {"error": fault.detail.message}
+    told |= {"base": route.base, "suffix": route.suffix, "fallbacks": list(route.fallbacks)}
+    rows = explain(route.base, route.candidates, snapshot.settings, pool, now, _urls)
+    told["candidates"] = [_candidate(row, route, wall, dialect) for row in rows]
+    return told
+
+
+def _urls(candidate: Candidate) -> Sequence[tuple[str, str]]:
+    return PROVIDERS[candidate.credential.provider].urls(candidate.credential, candidate.model)
+
+
+def _candidate(row: Row, route: Route, wall: float, dialect: str) -> JSONObject:
+    candidate = next(
+        found for found in route.candidates if (found.credential.label, found.model) == (row.credential, row.model)
+    )
+    told: JSONObject = {
+        "place": row.place,
+        "credential": row.credential,
+        "provider": row.provider,
+        "alias": candidate.alias,
+        "upstream_model": row.model,
+        "suffix": candidate.suffix,
+        "priority": row.tier,
+        "state": row.state,
+        "why": row.why,
+        "until": None if row.due is None else datetime.fromtimestamp(wall + row.due, UTC).isoformat(timespec="seconds"),
+        "in_flight": row.in_flight,
+        "urls": [{"for": what, "url": url} for what, url in row.urls],
+    }
+    if dialect:
+        spoken = PROVIDERS[candidate.credential.provider].dialect
+        told["lane"] = "identity" if spoken == dialect else f"translated to {spoken}"
+    return told
+
+
+def _amp(name: str, snapshot: Snapshot) -> JSONObject:
+    """What the Amp routes would decide."""
+    settings, catalog = snapshot.settings, snapshot.catalog
+
+    def serves(base: str) -> bool:
+        return bool(catalog.candidates(base))
+
+    mappings = Mappings(settings.ampcode, serves, settings.oauth_model_alias)
+    upstream = bool(settings.ampcode.upstream_url) and not settings.ampcode.deny_fallback
+    decision = decide(name, mappings, serves, forced=settings.ampcode.force_model_mappings, upstream=upstream)
+    return {"route": decision.route.value, "models": list(decision.models)}
+
+
+def _client(key: str, snapshot: Snapshot) -> JSONObject:
+    """What the key is worth; the key itself is not repeated."""
+    found = Gate(snapshot.settings).key([key])
+    strict = found.strict_translation if found is not None else None
+    return {
+        "known": found is not None,
+        "strict_translation": snapshot.settings.strict_translation if strict is None else strict,
+    }
+
+
+def rendered(told: Explanation) -> str:
+    """An explanation for a terminal."""
+    lines = [f"model      {told['model']}"]
+    if "client" in told:
+        lines.append(f"client key {'known' if told['client']['known'] else 'NOT known: such a request is a 401'}")
+    amp = told["amp"]
+    lines.append(f"from Amp   {amp['route']}" + (f" -> {', '.join(amp['models'])}" if amp["models"] else ""))
+    if "error" in told:
+        return "\n".join([*lines, f"error      {told['error']}", ""])
+    lines.append(
+        f"base name  {told['base']}" + (f", thinking ({told['suffix']})" if told["suffix"] is not None else "")
+    )
+    if told["fallbacks"]:
+        lines.append(f"fallbacks  {', '.join(told['fallbacks'])}")
+    for candidate in told["candidates"]:
+        lines += _rendered_candidate(candidate)
+    return "\n".join([*lines, ""])
+
+
+def _rendered_candidate(candidate: JSONObject) -> list[str]:
+    place = f"{candidate['place']}." if candidate["place"] is not None else "-"
+    head = f"{place:<3} {candidate['credential']} ({candidate['provider']}): {candidate['alias']}"
+    if candidate["upstream_model"] != candidate["alias"]:
+        head += f" -> {candidate['upstream_model']}"
+    if candidate["suffix"] is not None:
+        head += f"({candidate['suffix']})"
+    state = candidate["state"] + (f": {candidate['why']}" if candidate["why"] else "")
+    if candidate["until"] is not None:
+        state += f", until {candidate['until']}"
+    lines = [head, f"      {state}; priority {candidate['priority']}, {candidate['in_flight']} in flight"]
+    if "lane" in candidate:
+        lines.append(f"      {candidate['lane']}")
+    return lines + [f"      {url['for']}: {url['url']}" for url in candidate["urls"]]
