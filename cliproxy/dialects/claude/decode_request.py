@@ -21,7 +21,7 @@ _READ: Final = frozenset(
 )
 
 #: Members whose loss changes what the model can do.
-_NEEDED: Final = frozenset(("mcp_servers", "container"))
+_NEEDED: Final = frozenset(("mcp_servers", "container", "prefill"))
 
 
 def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
@@ -109,7 +109,7 @@ def _thinking(body: JSONObject) -> Thinking | None:
     budget = integer(member(stated, "budget_tokens"))
     if kind == "disabled":
         return Thinking("none")
-    if kind == "adaptive":
+    if kind in ("adaptive", "between_tools"):
         effort = filled(member(body.get("output_config"), "effort"))
         return Thinking("adaptive", level=effort.strip().lower() if effort else None)
     if kind != "enabled":

@@ -165,7 +165,7 @@ class ClaudeStreamDecoder:
         if kind == "signature_delta":
             self._sign(block, delta.get("signature"))
             return []
-        return [Opaque("claude", payload)]
+        return [Opaque("claude", payload)] if isinstance(kind, str) else []
 
     def _words(self, block: _Block, words: JSON) -> list[Event]:
         if not isinstance(words, str) or not words:
