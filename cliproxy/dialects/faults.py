@@ -65,9 +65,7 @@ def read_event(body: JSONObject) -> ErrorDetail:
     """An error met inside an answer that began as a success: the status comes from its words, else 502."""
     error = body.get("error")
     detail = read(502, body)
-    status = STATUS_OF_WORD.get(detail.code or "") or STATUS_OF_WORD.get(
-        detail.type or ""
-    )
+    status = STATUS_OF_WORD.get(detail.code or "") or STATUS_OF_WORD.get(detail.type or "")
     if status is None and isinstance(error, dict):
         stated = integer(error.get("code"))
         status = stated if stated is not None and 400 <= stated <= 599 else None
@@ -105,8 +103,4 @@ def _by_class(status: int) -> tuple[str, str | None]:
 
 
 def _positive(value: JSON) -> float | None:
-    return (
-        float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        else None
-    )
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None

@@ -79,9 +79,7 @@ def file(data: str, filename: str | None) -> MediaPart:
     bytes_ = split_data_url(data)
     if bytes_ is None:
         mime = (mime_of(filename) if filename else None) or "application/pdf"
-        return MediaPart(
-            "file", mime=mime, data=standard_base64(data), filename=filename
-        )
+        return MediaPart("file", mime=mime, data=standard_base64(data), filename=filename)
     return MediaPart("file", mime=bytes_[0], data=bytes_[1], filename=filename)
 
 
@@ -99,9 +97,7 @@ def openai_file(stated: JSON, path: str) -> MediaPart:
         url = None if file_id else filled(stated.get("file_url"))
         if file_id or url:
             mime = mime_of(url) or "application/pdf" if url else None
-            return MediaPart(
-                "file", mime=mime, url=url, file_id=file_id, filename=filename
-            )
+            return MediaPart("file", mime=mime, url=url, file_id=file_id, filename=filename)
     raise RequestFault.bad(f"{path} holds no file_data and no file_id", param=path)
 
 
@@ -122,9 +118,7 @@ def audio_format(part: MediaPart) -> str | None:
 
 def file_name(part: MediaPart) -> str:
     """The file's name, or the usual one for its type."""
-    return part.filename or (
-        "document.pdf" if part.mime == "application/pdf" else "document"
-    )
+    return part.filename or ("document.pdf" if part.mime == "application/pdf" else "document")
 
 
 def mention(part: MediaPart) -> str:

@@ -25,11 +25,7 @@ def flag(value: JSON) -> bool | None:
 
 def number(value: JSON) -> float | None:
     """A number, integer or not, else None."""
-    return (
-        value
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else None
-    )
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def integer(value: JSON) -> int | None:
@@ -48,11 +44,7 @@ def member(value: JSON, key: str) -> JSON:
 
 def objects(value: JSON) -> list[JSONObject]:
     """The objects of an array; an empty list when it is none."""
-    return (
-        [item for item in value if isinstance(item, dict)]
-        if isinstance(value, list)
-        else []
-    )
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def array(body: JSONObject, key: str, path: str) -> list[JSON]:
@@ -74,7 +66,5 @@ def numbered(values: list[JSON], path: str) -> Iterator[tuple[str, JSONObject]]:
     """
     for index, value in enumerate(values):
         if not isinstance(value, dict):
-            raise RequestFault.bad(
-                f"{path}[{index}] must be an object", param=f"{path}[{index}]"
-            )
+            raise RequestFault.bad(f"{path}[{index}] must be an object", param=f"{path}[{index}]")
         yield f"{path}[{index}]", value
