@@ -38,7 +38,7 @@ def claude_code(model: str, scene: str, *, stream: bool = True) -> dict[str, Any
         "max_tokens": 32000,
         "stream": stream,
         "system": [
-            {"type": "text", "text": "You are an interactive agent.", "cache_control": {"type": "ephemeral"}},
+            {"type": "text", "text": "You are an agent.", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
             {"type": "text", "text": "# Environment\nLinux, zsh.", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
         ],
         "messages": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import attrs
 
 from tests.real import grammar, raw
+from tests.real.agents import PIXEL
 from tests.real.clients import BrokenStream, Client, Tokens, Tool, Turn
 from tests.real.house import HEARTBEAT, SILENCE, House, model_for
 from tests.support.vendors import script
@@ -32,6 +34,41 @@ TOOLS = (
     Tool(script.CLOCK_TOOL, {"type": "object", "properties": {"zone": {"type": "string"}}}),
 )
 RESULTS = {script.WEATHER_TOOL: "sunny, 21 °C", script.CLOCK_TOOL: "it is 09:41"}
+#: What tools of real agents hold, and one vendor or the other refuses as it stands.
+NASTY = Tool(
+    script.WEATHER_TOOL,
+    {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "title": "Weather",
+        "definitions": {"Place": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}},
+        "$defs": {
+            "Tree": {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}}}
+        },
+        "properties": {
+            "city": {"type": "string", "minLength": 1, "pattern": "^[A-Z]", "default": "Bonn", "examples": ["Bonn"]},
+            "days": {"type": ["integer", "null"], "exclusiveMinimum": 0, "multipleOf": 1},
+            "place": {"$ref": "#/definitions/Place", "description": "where"},
+            "tree": {"$ref": "#/$defs/Tree"},
+            "mode": {"const": "now"},
+            "either": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
+            "one": {
+                "oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "string"}, "uniqueItems": True}]
+            },
+            "all": {"allOf": [{"properties": {"a": {"type": "string"}}}, {"required": ["a"]}]},
+            "numbers": {"type": "integer", "enum": [1, 2, 3]},
+            "title": {"type": "string"},
+            "pattern": {"type": "string"},
+            "free": {"type": "object", "additionalProperties": {"type": "string"}, "propertyNames": {"pattern": "^x"}},
+            "tuple": {"type": "array", "items": [{"type": "string"}, {"type": "integer"}], "minItems": 2},
+            "anything": True,
+        },
+        "required": ["city", "mode"],
+        "additionalProperties": False,
+        "if": {"properties": {"days": {"const": 1}}},
+        "then": {"required": ["place"]},
+    },
+)
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
@@ -156,6 +193,37 @@ def reasoning_then_text(cell: Cell, stream: bool) -> None:
     assert (turn.reasoning, turn.text) == (script.THOUGHT, script.PLAIN)
     history = turn.history + cell.client.begin("And scene:plain again.")
     assert cell.client.ask(cell.model("plain"), history, stream=stream, think=True).text == script.PLAIN
+
+
+@both
+def forced_tool(cell: Cell, stream: bool) -> None:
+    """That one tool must be called reaches the vendor, thinking or not."""
+    for think in (False, True):
+        if think and cell.client.name == cell.upstream == "claude":
+            continue  # the vendor's own rule forbids the two together
+        turn = cell.ask("tool", stream, tools=TOOLS, force=script.WEATHER_TOOL, think=think)
+        assert turn.calls[0].arguments == script.WEATHER
+        assert cell.last().heard.forced == script.WEATHER_TOOL
+
+
+@check
+def nasty_schema(cell: Cell) -> None:
+    """A tool with every keyword a vendor may refuse is accepted, and a property is never taken for a keyword."""
+    if cell.client.name == cell.upstream:
+        return  # the client's own vendor judges its own client
+    turn = cell.ask("tool", False, tools=(NASTY,))
+    assert turn.calls[0].arguments == script.WEATHER
+    body = cell.last().body.decode()
+    assert '"title":{' in body and '"pattern":{' in body, body
+
+
+@check
+def picture(cell: Cell) -> None:
+    """A picture arrives, byte for byte."""
+    pixel = base64.b64decode(PIXEL)
+    turn = cell.client.ask(cell.model("plain"), cell.client.begin("scene:plain", picture=pixel))
+    assert turn.text == script.PLAIN
+    assert PIXEL in cell.last().body.decode().replace("-", "+").replace("_", "/")
 
 
 @both

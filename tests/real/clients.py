@@ -6,6 +6,7 @@ history to go on with. Streams go through the SDK's own stream helper where it h
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -73,8 +74,8 @@ class Client(Protocol):
     #: Fault word -> the SDK's exception for it: bad, auth, missing, limited, server; ``api`` is their base.
     errors: dict[str, type[Exception]]
 
-    def begin(self, text: str, system: str = "") -> list[Any]:
-        """A history that holds one user message."""
+    def begin(self, text: str, system: str = "", picture: bytes = b"") -> list[Any]:
+        """A history that holds one user message; ``picture`` is a PNG."""
 
     def ask(
         self,
@@ -86,8 +87,9 @@ class Client(Protocol):
         think: bool = False,
         schema: dict[str, Any] | None = None,
         max_tokens: int | None = None,
+        force: str = "",
     ) -> Turn:
-        """One exchange."""
+        """One exchange. ``force`` names the tool that must be called."""
 
     def answer(self, turn: Turn, results: dict[str, str]) -> list[Any]:
         """The history with the results, by tool name, of the calls of a turn."""
@@ -117,9 +119,12 @@ class Chat:
         self.sdk = openai.OpenAI(base_url=f"{self.base}/v1", api_key=self.key, max_retries=0, timeout=TIMEOUT)
         self.errors = _openai_errors()
 
-    def begin(self, text: str, system: str = "") -> list[Any]:
+    def begin(self, text: str, system: str = "", picture: bytes = b"") -> list[Any]:
         before = [{"role": "system", "content": system}] if system else []
-        return [*before, {"role": "user", "content": text}]
+        content: Any = text
+        if picture:
+            content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": _data_url(picture)}}]
+        return [*before, {"role": "user", "content": content}]
 
     def ask(self, model: str, history: list[Any], *, stream: bool = False, **wishes: Any) -> Turn:
         call: dict[str, Any] = {"model": model, "messages": history}
@@ -140,6 +145,8 @@ class Chat:
             }
         if wishes.get("max_tokens"):
             call["max_completion_tokens"] = wishes["max_tokens"]
+        if wishes.get("force"):
+            call["tool_choice"] = {"type": "function", "function": {"name": wishes["force"]}}
         completion: Any
         if stream:
             with self.sdk.chat.completions.stream(**call, stream_options={"include_usage": True}) as events:
@@ -212,9 +219,12 @@ class Responses:
         self.sdk = openai.OpenAI(base_url=f"{self.base}/v1", api_key=self.key, max_retries=0, timeout=TIMEOUT)
         self.errors = _openai_errors()
 
-    def begin(self, text: str, system: str = "") -> list[Any]:
+    def begin(self, text: str, system: str = "", picture: bytes = b"") -> list[Any]:
         before = [{"role": "developer", "content": system}] if system else []
-        return [*before, {"role": "user", "content": [{"type": "input_text", "text": text}]}]
+        content = [{"type": "input_text", "text": text}]
+        if picture:
+            content.append({"type": "input_image", "image_url": _data_url(picture), "detail": "auto"})
+        return [*before, {"role": "user", "content": content}]
 
     def ask(self, model: str, history: list[Any], *, stream: bool = False, **wishes: Any) -> Turn:
         call: dict[str, Any] = {"model": model, "input": history, "store": False}
@@ -236,6 +246,8 @@ class Responses:
             call["text"] = {"format": {"type": "json_schema", "name": "person", "schema": schema, "strict": True}}
         if wishes.get("max_tokens"):
             call["max_output_tokens"] = wishes["max_tokens"]
+        if wishes.get("force"):
+            call["tool_choice"] = {"type": "function", "name": wishes["force"]}
         if stream:
             response = self._streamed(call)
         else:
@@ -319,9 +331,12 @@ class Claude:
             "server": anthropic.InternalServerError,
         }
 
-    def begin(self, text: str, system: str = "") -> list[Any]:
-        message = {"role": "user", "content": [{"type": "text", "text": text}]}
-        return [*([{"system": system}] if system else []), message]
+    def begin(self, text: str, system: str = "", picture: bytes = b"") -> list[Any]:
+        content: list[Any] = [{"type": "text", "text": text}]
+        if picture:
+            source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(picture).decode()}
+            content.append({"type": "image", "source": source})
+        return [*([{"system": system}] if system else []), {"role": "user", "content": content}]
 
     def ask(self, model: str, history: list[Any], *, stream: bool = False, **wishes: Any) -> Turn:
         call: dict[str, Any] = {"model": model, "max_tokens": wishes.get("max_tokens") or 4096}
@@ -337,6 +352,8 @@ class Claude:
             call["thinking"] = {"type": "enabled", "budget_tokens": 2048}
         if schema := wishes.get("schema"):
             call["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        if wishes.get("force"):
+            call["tool_choice"] = {"type": "tool", "name": wishes["force"]}
         if stream:
             with self.sdk.messages.stream(**call) as events:
                 message = events.get_final_message()
@@ -403,9 +420,12 @@ class Gemini:
             "server": server,
         }
 
-    def begin(self, text: str, system: str = "") -> list[Any]:
+    def begin(self, text: str, system: str = "", picture: bytes = b"") -> list[Any]:
         before = [genai_types.Content(role="system", parts=[genai_types.Part(text=system)])] if system else []
-        return [*before, genai_types.Content(role="user", parts=[genai_types.Part(text=text)])]
+        parts = [genai_types.Part(text=text)]
+        if picture:
+            parts.append(genai_types.Part.from_bytes(data=picture, mime_type="image/png"))
+        return [*before, genai_types.Content(role="user", parts=parts)]
 
     def ask(self, model: str, history: list[Any], *, stream: bool = False, **wishes: Any) -> Turn:
         config: dict[str, Any] = {"automatic_function_calling": {"disable": True}}
@@ -424,6 +444,9 @@ class Gemini:
             config |= {"response_mime_type": "application/json", "response_json_schema": schema}
         if wishes.get("max_tokens"):
             config["max_output_tokens"] = wishes["max_tokens"]
+        if wishes.get("force"):
+            calling = {"mode": "ANY", "allowed_function_names": [wishes["force"]]}
+            config["tool_config"] = {"function_calling_config": calling}
         call: dict[str, Any] = {"model": model, "config": config}
         call["contents"] = [content for content in history if content.role != "system"]
         chunks: list[Any]
@@ -477,6 +500,10 @@ class Gemini:
 
     def close(self) -> None:
         self.sdk.close()
+
+
+def _data_url(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
 def _openai_errors() -> dict[str, type[Exception]]:

@@ -16,7 +16,10 @@ _WHOLE: dict[str, TypeAdapter[Any]] = {
     "claude": TypeAdapter(Message),
     "gemini": TypeAdapter(GenerateContentResponse),
 }
-_EVENT = {"openai": TypeAdapter(ChatCompletionChunk), "gemini": TypeAdapter(GenerateContentResponse)}
+_EVENT: dict[str, TypeAdapter[Any]] = {
+    "openai": TypeAdapter(ChatCompletionChunk),
+    "gemini": TypeAdapter(GenerateContentResponse),
+}
 #: Events by their ``type``.
 _TYPED: dict[str, Any] = {
     get_args(event.model_fields["type"].annotation)[0]: event

@@ -111,7 +111,7 @@ def _settings(vendors: dict[str, VendorServer]) -> dict[str, Any]:
 
 def _entries(kind: str) -> list[dict[str, Any]]:
     key = KINDS[kind].KEY
-    names = [f"{kind}-fake", f"{kind}-fake-embedding"]
+    names = [f"{kind}-fake", f"{kind}-fake-vectors"]
     cells = [(client, shape) for client in CLIENTS for shape in SHAPES]
     names += [model_for(kind, scene, *cell) for scene in COOLING for cell in cells]
     entries = [{"api-key": f"{key}-{kind}", "models": [{"name": name, "alias": name} for name in names]}]

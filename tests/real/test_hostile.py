@@ -195,9 +195,9 @@ def test_odd_request_lines(house: House, name: str) -> None:
 @pytest.mark.parametrize("target", ["http://evil.example/healthz", "evil.example:443", "*", "//evil.example/v1/models"])
 def test_foreign_targets(house: House, target: str) -> None:
     """A target in absolute or authority form is never fetched."""
-    seen = _talk(house, _head(house, "Content-Length: 0", method="GET", path=target))
+    seen = _talk(house, _head(house, "Content-Length: 0", "Connection: close", method="GET", path=target))
     assert len(seen.statuses) == 1 and seen.statuses[0] in (200, 400, 404, 405, 421), seen
-    connect = _talk(house, _head(house, method="CONNECT", path="evil.example:443"))
+    connect = _talk(house, _head(house, "Connection: close", method="CONNECT", path="evil.example:443"))
     assert connect.statuses and connect.statuses[0] in (400, 404, 405, 501), connect
 
 
@@ -318,7 +318,8 @@ def test_bad_models_in_a_path(house: House) -> None:
     assert len(huge.body) < 2000
     for method in ("", ":", ":noSuchMethod", ":generateContent:generateContent"):
         answer = raw.call(f"{house.daemon.url}/v1beta/models/gemini-fake{method}", body, headers)
-        assert answer.status in (404, 405), (method, answer.body)
+        # ``a:b`` could be a model's name; whatever it is taken for, it is no success.
+        assert answer.status in (400, 404, 405), (method, answer.body)
         assert "status" in answer.json["error"], (method, answer.body)
 
 

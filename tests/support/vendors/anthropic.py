@@ -232,7 +232,19 @@ def _check_output(body: dict[str, Any], heard: Heard) -> None:
 def _check_caching(body: dict[str, Any]) -> None:
     marked = [block for block in _every_block(body) if block.get("cache_control")]
     need(len(marked) <= 4, f"A maximum of 4 blocks with cache_control may be provided. Found {len(marked)}.")
+    short = False
     for block in marked:
+        need(
+            not block.get("defer_loading"),
+            f"Tool '{block.get('name')}' cannot have both defer_loading=true and cache_control set. Tools with "
+            "defer_loading cannot use prompt caching.",
+        )
+        need(
+            not short or block["cache_control"].get("ttl") != "1h",
+            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are "
+            "processed in the following order: `tools`, `system`, `messages`.",
+        )
+        short = short or block["cache_control"].get("ttl", "5m") == "5m"
         need(
             block.get("type") not in ("thinking", "redacted_thinking"),
             "cache_control: Extra inputs are not permitted",

@@ -158,6 +158,23 @@ def _first_tool(heard: Heard) -> Script:
     return Script((Call(heard.tools[0], {}, heard.turns),), finish="tools")
 
 
+PATCH = "*** Begin Patch\n*** Add File: ä.txt\n+hello\n*** End Patch"
+
+
+def _patch(heard: Heard) -> Script:
+    """Calls the free-form tool of Codex, as a function of a vendor that has no free-form tools."""
+    if heard.results:
+        return Script((_answer_to_results(heard),))
+    return Script((_call(heard, "apply_patch", {"input": PATCH}),), finish="tools")
+
+
+def _last_tool(heard: Heard) -> Script:
+    """Calls the last function offered."""
+    if heard.results:
+        return Script((_answer_to_results(heard),))
+    return Script((Call(heard.tools[-1], {"q": "x"}, heard.turns),), finish="tools")
+
+
 def _parallel(heard: Heard) -> Script:
     if heard.results:
         return Script((_answer_to_results(heard),))
@@ -200,6 +217,8 @@ SCENES: dict[str, Callable[[Heard], Script]] = {
     "tool": _tool,
     "first-tool": _first_tool,
     "parallel": _parallel,
+    "patch": _patch,
+    "last-tool": _last_tool,
     "think": _think,
     "think-tool": _think_tool,
     "json": _json,
