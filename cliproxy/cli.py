@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, TextIO
 
-import attrs
 from twisted.python import usage
 
 from cliproxy import __version__
@@ -20,17 +20,9 @@ from cliproxy.routing.credentials import credentials_from
 from cliproxy.settings.initial import initial_text
 from cliproxy.settings.load import examine
 from cliproxy.settings.problems import Severity
+from cliproxy.terminal import Terminal
 
 DEFAULT_FILE = "config.yaml"
-
-
-@attrs.frozen
-class Terminal:
-    """What a command is given of the world. ``token`` makes a secret of URL-safe characters."""
-
-    out: TextIO
-    err: TextIO
-    token: Callable[[], str]
 
 
 class Command(Protocol):
@@ -112,6 +104,18 @@ def _run_options() -> usage.Options:
     return Run()
 
 
+def _explain_options() -> usage.Options:
+    from cliproxy.ask import Explain
+
+    return Explain()
+
+
+def _cooldowns_options() -> usage.Options:
+    from cliproxy.ask import Cooldowns
+
+    return Cooldowns()
+
+
 class Cliproxy(_Options):
     """The command itself. A new sub-command is one more row."""
 
@@ -120,6 +124,8 @@ class Cliproxy(_Options):
         ("run", None, _run_options, "serve; takes twistd's options too"),
         ("check", None, Check, "say what is wrong with a configuration, and which URLs it makes the daemon call"),
         ("init", None, Init, "write a commented configuration with a fresh client key"),
+        ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
+        ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
         ("version", None, Version, "print the version"),
     ]
 
@@ -151,4 +157,4 @@ def run(arguments: Sequence[str], terminal: Terminal) -> int:
 
 def main() -> None:
     """The console script."""
-    raise SystemExit(run(sys.argv[1:], Terminal(sys.stdout, sys.stderr, lambda: secrets.token_urlsafe(24))))
+    raise SystemExit(run(sys.argv[1:], Terminal(sys.stdout, sys.stderr, lambda: secrets.token_urlsafe(24), time.time)))

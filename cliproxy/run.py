@@ -11,7 +11,7 @@ from twisted.logger import ILogObserver, textFileLogObserver
 from twisted.scripts import twistd
 
 from cliproxy import tap
-from cliproxy.cli import Terminal
+from cliproxy.terminal import Terminal
 
 _NAME = "cliproxy"
 

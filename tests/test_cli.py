@@ -11,18 +11,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy import __version__, cli
 from cliproxy.settings.load import load
+from tests.support.scratch import scratch
 
 
 class Commands(SynchronousTestCase):
     """Each sub-command, on a terminal of strings."""
 
     def setUp(self) -> None:
-        self.home = Path(self.mktemp())
-        self.home.mkdir(parents=True)
+        self.home = scratch(self)
         self.out, self.err = StringIO(), StringIO()
 
     def run_command(self, *arguments: str) -> int:
-        return cli.run(arguments, cli.Terminal(self.out, self.err, lambda: "TOKEN"))
+        return cli.run(arguments, cli.Terminal(self.out, self.err, lambda: "TOKEN", lambda: 0.0))
 
     def write(self, text: str) -> str:
         path = self.home / "config.yaml"
@@ -131,7 +131,7 @@ class Run(SynchronousTestCase):
 
     def test_foreground(self) -> None:
         """Without ``--daemon`` it stays in the foreground and writes no pid file."""
-        path = Path(self.mktemp())
+        path = scratch(self) / "config.yaml"
         path.write_text("demo: true\n")
         options = self.options("--config", str(path), "--port", "0")
         self.assertTrue(options["nodaemon"])
@@ -141,7 +141,7 @@ class Run(SynchronousTestCase):
 
     def test_both_kinds_of_options(self) -> None:
         """twistd's options and the daemon's stand side by side."""
-        path = Path(self.mktemp())
+        path = scratch(self) / "config.yaml"
         path.write_text("")
         options = self.options("--daemon", "--pidfile", "x.pid", "-c", str(path), "--host", "127.0.0.2")
         self.assertFalse(options["nodaemon"])
@@ -150,10 +150,10 @@ class Run(SynchronousTestCase):
 
     def test_bad_configuration(self) -> None:
         """Every problem of the configuration is printed, and nothing else; exit code 1."""
-        path = Path(self.mktemp())
+        path = scratch(self) / "config.yaml"
         path.write_text("port: x\ndebug: x\n")
         err = StringIO()
-        self.assertEqual(cli.run(["run", "-c", str(path)], cli.Terminal(StringIO(), err, str)), 1)
+        self.assertEqual(cli.run(["run", "-c", str(path)], cli.Terminal(StringIO(), err, str, float)), 1)
         first, second = err.getvalue().splitlines()
         self.assertIn(f"{path.name}:1: port: is to be", first)
         self.assertIn(f"{path.name}:2: debug: is to be", second)
