@@ -113,16 +113,6 @@ class TLSStage(Stage):
         super().__init__(inner)
         self.phase = f"negotiating TLS with {peer}"
         self._peer = peer
-        self._code = 0
-
-    def connectionMade(self) -> None:
-        # OpenSSL's error says only "certificate verify failed"; its verdict on the certificate passes by here.
-        self.transport.getHandle().set_verify(SSL.VERIFY_PEER, self._verdict)
-
-    def _verdict(self, _connection: SSL.Connection, _cert: object, code: int, _depth: int, verified: int) -> bool:
-        if not verified and not self._code:
-            self._code = code
-        return bool(verified)
 
     def handshakeCompleted(self) -> None:
         if not self._over:
@@ -132,7 +122,18 @@ class TLSStage(Stage):
         self.fail(f"TLS with {self._peer} failed: data before the handshake was over")
 
     def explain(self, reason: BaseException | None) -> str:
-        return untrusted(self._peer, reason, self._code)
+        return untrusted(self._peer, reason, self._verdict())
+
+    def _verdict(self) -> int:
+        """OpenSSL's reason for not accepting the certificate, 0 when there is none to be had.
+
+        Its error says only "certificate verify failed", and pyOpenSSL has no public way to ask on. A callback of ours
+        would: in the place of the one with which Twisted verifies the host's name.
+        """
+        try:
+            return int(SSL._lib.SSL_get_verify_result(self.transport.getHandle()._ssl))
+        except AttributeError:
+            return 0
 
 
 class ConnectStage(Stage):
