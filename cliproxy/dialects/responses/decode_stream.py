@@ -61,7 +61,7 @@ class StreamDecoder:
         self._called = False
         self._said = False
         self._refused = False
-        self._dispatch: dict[object, Callable[[JSONObject], list[Event]]] = {
+        self._dispatch: dict[str, Callable[[JSONObject], list[Event]]] = {
             "response.created": self._begin,
             "response.in_progress": self._begin,
             "response.queued": self._begin,
@@ -90,7 +90,8 @@ class StreamDecoder:
         """One event. Kinds not known give nothing."""
         if self._ended:
             return []
-        read = self._dispatch.get(payload.get("type"))
+        kind = payload.get("type")
+        read = self._dispatch.get(kind) if isinstance(kind, str) else None
         return [] if read is None else read(payload)
 
     def close(self, done: bool) -> list[Event]:

@@ -223,23 +223,15 @@ class _Items:
             else:
                 self._lose(f"{part.kind} by id", where, meaning=True)
         elif part.kind == "image":
-            self._image(part, out)
+            url = media.data_url(part) if part.url is None else part.url
+            out.append({"type": "input_image", "image_url": url, "detail": part.detail or "auto"})
         elif part.kind == "audio" or (part.mime or "").startswith("audio/"):
             self._lose("audio", where, meaning=True)
-        elif part.url is not None and part.url.startswith(("http://", "https://")):
-            out.append({"type": "input_file", "file_url": part.url})
         elif part.url is not None:
-            out.append(_text("input_text", media.mention(part)))
+            out.append({"type": "input_file", "file_url": part.url})
         else:
             name = media.file_name(part)
             out.append({"type": "input_file", "filename": name, "file_data": media.data_url(part)})
-
-    def _image(self, part: MediaPart, out: list[JSONObject]) -> None:
-        url = part.url if part.url is not None else media.data_url(part)
-        if url.startswith(("http://", "https://", "data:")):
-            out.append({"type": "input_image", "image_url": url, "detail": part.detail or "auto"})
-        else:
-            out.append(_text("input_text", media.mention(part)))
 
 
 def _text(kind: str, text: str) -> JSONObject:

@@ -363,13 +363,12 @@ def test_only_openais_reasoning_goes_back_to_it() -> None:
     ]  # fmt: skip
 
 
-def test_media_is_written_or_named_or_lost() -> None:
-    """What Responses can hold is written, what it can only name becomes text, the rest is a loss of meaning."""
+def test_media_is_written_or_lost() -> None:
+    """What Responses can hold or fetch is written, the rest is a loss of meaning."""
     body, losses = encoded(
         foreign(
             user(
                 MediaPart("image", url="https://ex.test/a.png", detail="low"),
-                MediaPart("image", mime="image/png", url="gs://b/a.png"),
                 MediaPart("file", mime="application/pdf", data="QQ=="),
                 MediaPart("file", url="https://ex.test/d"),
                 MediaPart("file", url="gs://b/d", mime="application/pdf"),
@@ -382,10 +381,9 @@ def test_media_is_written_or_named_or_lost() -> None:
     )
     assert body["input"][0]["content"] == [
         {"type": "input_image", "image_url": "https://ex.test/a.png", "detail": "low"},
-        {"type": "input_text", "text": "File: gs://b/a.png (Type: image/png)"},
         {"type": "input_file", "filename": "document.pdf", "file_data": "data:application/pdf;base64,QQ=="},
         {"type": "input_file", "file_url": "https://ex.test/d"},
-        {"type": "input_text", "text": "File: gs://b/d (Type: application/pdf)"},
+        {"type": "input_file", "file_url": "gs://b/d"},
     ]
     assert len(body["input"]) == 1
     assert losses == [
