@@ -15,6 +15,7 @@ TEST = [
     "google-genai",
     "hypothesis",
     "openai",
+    "pydantic",
     "pytest",
     "trustme",
 ]

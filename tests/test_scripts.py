@@ -7,6 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.scratch import scratch
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "make-venv"
 
 PYTHON = """#!/bin/sh
@@ -23,8 +25,7 @@ class MakeVenv(SynchronousTestCase):
     """The first command a new user's machine runs."""
 
     def setUp(self) -> None:
-        self.home = Path(self.mktemp()).resolve()
-        self.home.mkdir(parents=True)
+        self.home = scratch(self)
         self.stub("apt-get", f'#!/bin/sh\n[ "$1" != install ] || echo "$*" >{self.home}/installed\n')
 
     def stub(self, name: str, text: str) -> None:

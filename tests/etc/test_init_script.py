@@ -13,6 +13,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.scratch import scratch
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "etc" / "init.d" / "cliproxy"
 PATIENCE = 60
@@ -22,8 +24,7 @@ class InitScript(SynchronousTestCase):
     """Everything it is told comes from a file of defaults, so it needs no root."""
 
     def setUp(self) -> None:
-        self.home = Path(self.mktemp()).resolve()
-        self.home.mkdir(parents=True)
+        self.home = scratch(self)
         self.config = self.home / "config.yaml"
         self.pidfile = self.home / "run" / "cliproxy.pid"
         self.logfile = self.home / "log" / "cliproxy.log"

@@ -12,6 +12,7 @@ from cliproxy.errors import SettingsError
 from cliproxy.settings.load import examine, examine_text, load, loads
 from cliproxy.settings.model import Secret, Settings
 from cliproxy.settings.problems import Severity
+from tests.support.scratch import scratch
 
 ERRORS = [
     ("port: abc", "c:1: port: is to be a whole number (without quotes), not a text"),
@@ -311,13 +312,13 @@ class Files(SynchronousTestCase):
     """Reading from disk."""
 
     def write(self, content: bytes) -> Path:
-        path = Path(self.mktemp())
+        path = scratch(self) / "config.yaml"
         path.write_bytes(content)
         return path
 
     def test_missing(self) -> None:
         """A file that is not there is one problem, with its name."""
-        path = Path(self.mktemp())
+        path = scratch(self) / "config.yaml"
         with self.assertRaises(SettingsError) as raised:
             load(path)
         self.assertEqual(raised.exception.problems, (f"{path}: cannot be read: No such file or directory",))
