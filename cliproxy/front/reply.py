@@ -13,7 +13,7 @@ from twisted.web.server import Request
 
 
 class HTTPReply:
-    """A :class:`cliproxy.relay.Reply` over a twisted.web request."""
+    """A :class:`cliproxy.exchange.Reply` over a twisted.web request."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -18,13 +18,14 @@ from werkzeug.exceptions import HTTPException
 from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
+from cliproxy.exchange import Exchange
 from cliproxy.front.access import Access, Client, Gate, candidates
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
-from cliproxy.relay import Exchange, Relay
+from cliproxy.relay import Relay
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
