@@ -159,8 +159,10 @@ class UnchangedStream(Facts):
             return self._break(MALFORMED)
         if not payloads:
             return [block.raw] if block.data is None and block.raw else []
-        rewritten: list[Payload] = []
         changed = not block.raw
+        if self.started and not changed and self.edit is None and self._is_more(payloads):
+            return [block.raw]
+        rewritten: list[Payload] = []
         for payload in payloads:
             if not isinstance(payload, dict):
                 self._listen_to_done()
@@ -184,12 +186,23 @@ class UnchangedStream(Facts):
         JSON."""
         if self.dialect.heartbeat is not None or self._blocks.is_array:
             return True
-        return block.data is not None and block.raw.startswith(b"data: ") and not block.event
+        return block.data is not None and block.raw.rstrip(b"\r\n") == b"data: " + block.data
 
-    def _listen(self, payload: JSONObject) -> None:
+    def _is_more(self, payloads: list[Payload]) -> bool:
+        """Whether a block is only more of a content that has begun: nothing to learn from it, nothing to change in it."""
+        payload = payloads[0]
+        if not isinstance(payload, dict) or len(payloads) > 1 or not is_mid_answer(self.dialect.name, payload):
+            return False
+        self._note_sequence(payload)
+        return True
+
+    def _note_sequence(self, payload: JSONObject) -> None:
         number = payload.get("sequence_number")
         if isinstance(number, int):
             self._sequence = number
+
+    def _listen(self, payload: JSONObject) -> None:
+        self._note_sequence(payload)
         if self.started and is_mid_answer(self.dialect.name, payload):
             return
         for event in decode_safely(self._decoder, payload):

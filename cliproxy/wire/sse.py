@@ -54,6 +54,8 @@ class Framer:
             return []
         pending = self._pending
         if not pending:
+            if 0 <= data.find(b"\n\n") == len(data) - 2 <= self.limit - 2 and b"\r" not in data:
+                return [self._block(data)]  # one block at once, as most upstreams write
             return self._cut(data, 0, b"\r" in data)
         # The blank line may have begun in the last two bytes already held; what came before was scanned.
         scan_from = max(0, len(pending) - 2)
@@ -95,7 +97,7 @@ class Framer:
         if self._first:
             self._first = False
             body = raw.removeprefix(_BOM)
-        if body.startswith(b"data: ") and body.find(b"\n") == len(body) - 2 and b"\r" not in body:
+        if body[:6] == b"data: " and body.find(b"\n") == len(body) - 2 and b"\r" not in body:
             return Block(raw, body[6:-2])
         data, event = _fields(body)
         return Block(raw, data, event)
