@@ -78,10 +78,7 @@ def test_chunks_without_text_or_finish_are_dropped() -> None:
     ended = completions.completion_chunk(chunk({}, "stop"))
     assert ended is not None
     assert ended["choices"] == [{"index": 0, "text": "", "finish_reason": "stop"}]
-    for dropped in (
-        chunk({"role": "assistant", "content": ""}),
-        chunk({"tool_calls": []}),
-        {"choices": [], "usage": {}},
-    ):
-        assert completions.completion_chunk(dropped) is None
+    usage: dict[str, Any] = {"choices": [], "usage": {}}
+    for silent in (chunk({"role": "assistant", "content": ""}), chunk({"tool_calls": []}), usage):
+        assert completions.completion_chunk(silent) is None
     assert completions.completion_chunk({"error": {"message": "m"}}) == {"error": {"message": "m"}}

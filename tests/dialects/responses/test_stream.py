@@ -189,7 +189,7 @@ def test_sealed_reasoning_without_a_summary_is_a_part() -> None:
     ) == [("reasoning", "")]
 
 
-CALL = {"type": "function_call", "call_id": "c", "name": "f"}
+CALL: dict[str, Any] = {"type": "function_call", "call_id": "c", "name": "f"}
 ARGUMENTS = '{"a":1}'
 
 
