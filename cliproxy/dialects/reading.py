@@ -9,8 +9,10 @@ import attrs
 
 from cliproxy.dialects.interface import DONE, Dialect, Mint, Payload, StreamDecoder
 from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.ir.content import OpaquePart
 from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
 from cliproxy.ir.grammar import CUT, Sequencer, unfold
+from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
 from cliproxy.wire.blocks import BlockReader
@@ -180,10 +182,11 @@ class StreamReader:
 
 @attrs.define
 class BodyReader:
-    """Reads a whole body and gives it as a stream's events when it is there."""
+    """Reads a whole body and gives it as a stream's events when it is there. What no stream can say is noted in ``losses``."""
 
     source: Dialect
     mint: Mint
+    losses: list[Loss]
     limit: int = MAX_BLOCK
     _body: bytearray = attrs.field(factory=bytearray, init=False)
     _failed: bool = attrs.field(default=False, init=False)
@@ -204,6 +207,11 @@ class BodyReader:
         if self._failed:
             return []
         try:
-            return unfold(decode_body(self.source, bytes(self._body), self.mint))
+            response = decode_body(self.source, bytes(self._body), self.mint)
         except UpstreamFailure as failure:
             return [StreamFailed(failure.detail)]
+        if response.alternatives:
+            self.losses.append(Loss("further candidates"))
+        if any(isinstance(part, OpaquePart) for part in response.parts):
+            self.losses.append(Loss(f"parts only {self.source.name} has"))
+        return unfold(response)

@@ -170,18 +170,14 @@ def translate(
         return relay_unchanged(target, asked, stream=to_stream, edit=edit)
     if not from_stream and not to_stream:
         return BodyTranslation(asked, source=source, target=target, edit=edit)
+    whole = ResponseObject() if source.name == target.name == "responses" else None
+    reader: Reader = BodyReader(source, asked.mint, asked.losses)
+    if from_stream:
+        reader = StreamReader(source, asked.mint, tap=whole.see if whole is not None else None)
+    writer: Writer = BodyWriter(target, asked, edit, whole.body if whole is not None else None)
     if to_stream:
-        writer: Writer = (ArrayWriter if as_array else StreamWriter)(target, asked, edit)
-        reader: Reader = (StreamReader if from_stream else BodyReader)(source, asked.mint)
-        return Translation(asked, reader=reader, writer=writer)
-    if source.name == target.name == "responses":
-        whole = ResponseObject()
-        return Translation(
-            asked,
-            reader=StreamReader(source, asked.mint, tap=whole.see),
-            writer=BodyWriter(target, asked, edit, whole.body),
-        )
-    return Translation(asked, reader=StreamReader(source, asked.mint), writer=BodyWriter(target, asked, edit))
+        writer = (ArrayWriter if as_array else StreamWriter)(target, asked, edit)
+    return Translation(asked, reader=reader, writer=writer)
 
 
 def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit | None = None) -> Transcoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ Case = dict[str, Any]
 
 CASES = load_cases()
 #: A stream up to so many bytes is cut in two at each of its bytes.
-SHORT_STREAM = 1500
+SHORT_STREAM = 3000
 
 
 def is_streamed(case: Case) -> bool:
@@ -84,6 +85,21 @@ def test_comments_change_nothing(case: Case) -> None:
         ]
 
     assert run(case, littered) == run(case)
+
+
+@pytest.mark.parametrize("case", FRAMED, ids=name)
+def test_data_over_several_lines_changes_nothing(case: Case) -> None:
+    """A payload may be spread over as many data lines as its JSON has lines."""
+
+    def spread(data: bytes) -> list[bytes]:
+        frames: list[bytes] = []
+        for frame in data.split(b"\n\n")[:-1]:
+            head, mark, payload = frame.partition(b"data: ")
+            text = payload if payload == b"[DONE]" else json.dumps(json.loads(payload), indent=1).encode()
+            frames.append(head + mark + text.replace(b"\n", b"\ndata: ") + b"\n\n")
+        return frames
+
+    assert run(case, spread) == run(case)
 
 
 @pytest.mark.parametrize("case", FRAMED, ids=name)

@@ -355,6 +355,26 @@ def test_a_body_that_is_no_answer_fails(source: str, target: str, to_stream: boo
         assert out == []
 
 
+def test_what_a_stream_cannot_say_of_a_body_is_a_loss() -> None:
+    """Further candidates, and parts only the vendor's own dialect has, do not vanish unsaid."""
+    candidates = [gemini_object(text, finishReason="STOP")["candidates"][0] for text in ("a", "b")]
+    transcoder = start("gemini", "openai", from_stream=False)
+    transcoder.receive(json.dumps({"candidates": candidates}).encode())
+    assert "".join(texts("openai", payloads_of(b"".join(transcoder.close())))) == "a"
+    assert [loss.what for loss in transcoder.losses] == ["further candidates"]
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    transcoder = start("claude", "openai", from_stream=False)
+    body = {
+        "type": "message",
+        "role": "assistant",
+        "content": [search, {"type": "text", "text": "x"}],
+        "stop_reason": "end_turn",
+    }
+    transcoder.receive(json.dumps(body).encode())
+    transcoder.close()
+    assert [loss.what for loss in transcoder.losses] == ["parts only claude has"]
+
+
 @pytest.mark.parametrize("source", NAMES)
 def test_a_gemini_client_may_want_an_array(source: str) -> None:
     """With ``alt=json`` a Gemini client reads one JSON array, closed even when the answer fails."""
