@@ -10,7 +10,7 @@ import attrs
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.models import detail, listing
+from cliproxy.front.models import detail, listing, shape_for
 from cliproxy.front.routes import Answer, Call, Front, Routes
 from cliproxy.providers.interface import Operation
 
@@ -40,6 +40,11 @@ class GeminiRoutes:
     def model(self, call: Call, name: str) -> Answer:
         """One model."""
         return Answer(detail("gemini", call.listed(name)))
+
+    @app.route(f"{_MODELS[1]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
+    def anyones_model(self, call: Call, name: str) -> Answer:
+        """One model, where three vendors' SDKs ask for it: in the caller's shape."""
+        return Answer(detail(shape_for(call.headers), call.listed(name)))
 
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def beta(self, call: Call, action: str) -> Awaitable[None]:

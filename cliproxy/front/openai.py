@@ -11,7 +11,7 @@ from cliproxy.dialects.openai.completions import chat_request, completion, compl
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.models import detail, listing, shape_for
+from cliproxy.front.models import listing, shape_for
 from cliproxy.front.routes import Answer, Call, Front, Routes
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
@@ -55,11 +55,6 @@ class OpenAIRoutes:
     def models(self, call: Call) -> Answer:
         """The model list, in the caller's shape."""
         return Answer(listing(shape_for(call.headers), call.snapshot.catalog.listed()))
-
-    @app.route("/v1/models/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
-    def model(self, call: Call, name: str) -> Answer:
-        """One model."""
-        return Answer(detail(shape_for(call.headers), call.listed(name)))
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Awaitable[None]:
