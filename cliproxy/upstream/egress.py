@@ -45,8 +45,9 @@ class TLS:
         self._trust = trust
         self._creators: dict[str, IOpenSSLClientConnectionCreator] = {}
 
-    def around(self, stage: TLSStage, host: str) -> IProtocolFactory:
-        """A factory whose protocol is a TLS client that verifies ``host`` and offers HTTP/1.1 only."""
+    def around(self, stage: TLSStage) -> IProtocolFactory:
+        """A factory whose protocol is a TLS client that verifies the stage's host and offers HTTP/1.1 only."""
+        host = stage.host
         creator = self._creators.get(host)
         if creator is None:
             if len(self._creators) >= self._MAX_CONTEXTS:
@@ -247,17 +248,17 @@ class Way:
         target, proxy = self._target, self._proxy
         stages: list[Stage] = []
         if target.tls:
-            inner = TLSStage(factory, target.authority)
+            inner = TLSStage(factory, target.authority, target.host)
             stages.insert(0, inner)
-            factory = self._tls.around(inner, target.host)
+            factory = self._tls.around(inner)
         if proxy is not None and self._tunnel:
             consent = (SocksStage if proxy.scheme == "socks5" else ConnectStage)(factory, proxy, target)
             stages.insert(0, consent)
             factory = consent.factory()
         if proxy is not None and proxy.scheme == "https":
-            outer = TLSStage(factory, f"the proxy {proxy.label}")
+            outer = TLSStage(factory, f"the proxy {proxy.label}", proxy.host)
             stages.insert(0, outer)
-            factory = self._tls.around(outer, proxy.host)
+            factory = self._tls.around(outer)
         return stages, factory
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from OpenSSL import SSL
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet import error
 
 #: OpenSSL's verification codes (x509_vfy.h) that tell an operator what to do.
@@ -52,6 +52,8 @@ def unreachable(peer: str, reason: BaseException | None) -> str:
 
 def untrusted(peer: str, reason: BaseException | None, code: int) -> str:
     """Why TLS with ``peer`` failed. ``code`` is OpenSSL's verification error, 0 for none."""
+    if isinstance(reason, CertificateError):
+        return f"TLS with {peer} failed: the certificate names no host"
     if isinstance(reason, VerificationError):
         return f"TLS with {peer} failed: the certificate is for another name"
     if code:

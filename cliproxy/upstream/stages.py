@@ -11,6 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -109,13 +112,23 @@ class _Once(Factory):
 class TLSStage(Stage):
     """Waits for a verified TLS handshake. Its transport is the TLS layer."""
 
-    def __init__(self, inner: IProtocolFactory, peer: str) -> None:
+    def __init__(self, inner: IProtocolFactory, peer: str, host: str) -> None:
+        """:param host: the name or address the certificate must be for; ``peer`` is what people are told."""
         super().__init__(inner)
+        self.host = host
         self.phase = f"negotiating TLS with {peer}"
         self._peer = peer
 
     def handshakeCompleted(self) -> None:
-        if not self._over:
+        if self._over:
+            return
+        # Twisted has verified the name already, but logs and lets pass a trusted certificate that holds none.
+        verify = verify_ip_address if isIPAddress(self.host) or isIPv6Address(self.host) else verify_hostname
+        try:
+            verify(self.transport.getHandle(), self.host)
+        except (CertificateError, VerificationError) as reason:
+            self.fail(untrusted(self._peer, reason, 0))
+        else:
             self.succeed()
 
     def heard(self, data: bytes) -> None:
@@ -131,7 +144,7 @@ class TLSStage(Stage):
         would: in the place of the one with which Twisted verifies the host's name.
         """
         try:
-            return int(SSL._lib.SSL_get_verify_result(self.transport.getHandle()._ssl))
+            return int(SSL._lib.SSL_get_verify_result(self.transport.getHandle()._ssl))  # type: ignore[attr-defined]
         except AttributeError:
             return 0
 

@@ -8,12 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
+from service_identity import CertificateError
 from treq.client import HTTPClient
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.ssl import Certificate, CertificateOptions, KeyPair, PrivateCertificate, trustRootFromCertificates
+from twisted.internet.ssl import Certificate, CertificateOptions, PrivateCertificate, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
@@ -47,6 +53,30 @@ class Origin(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.gone.callback(None)
+
+
+def issued(names: list[str], authority: trustme.CA | None = None) -> PrivateCertificate:
+    """A certificate with these alternative names, signed by ``authority`` or by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vendor.test")])
+    signer: Any = key
+    if authority is not None:
+        issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes()).subject
+        signer = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return PrivateCertificate.loadPEM(secret + builder.sign(signer, SHA256()).public_bytes(Encoding.PEM))
 
 
 class Server(Factory):
@@ -157,16 +187,17 @@ class SocketCase(TestCase):
         )
         self.addCleanup(lambda: Deferred.fromCoroutine(self.client.close()))
 
-    def listen(self, factory: Factory, certificate: trustme.LeafCert | None = None) -> int:
+    def listen(self, factory: Factory, certificate: trustme.LeafCert | PrivateCertificate | None = None) -> int:
         """Listen on a free port, with TLS if there is a certificate."""
         if certificate is None:
             port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         else:
-            pem = b"".join(blob.bytes() for blob in (certificate.private_key_pem, certificate.cert_chain_pems[0]))
-            own = PrivateCertificate.loadPEM(pem)
+            if isinstance(certificate, trustme.LeafCert):
+                pem = certificate.private_key_pem.bytes() + certificate.cert_chain_pems[0].bytes()
+                certificate = PrivateCertificate.loadPEM(pem)
             options = CertificateOptions(
-                privateKey=own.privateKey.original,
-                certificate=own.original,
+                privateKey=certificate.privateKey.original,
+                certificate=certificate.original,
                 acceptableProtocols=[b"h2", b"http/1.1"],
             )
             port = reactor.listenSSL(0, factory, options, interface="127.0.0.1")
@@ -225,12 +256,17 @@ class TLS(SocketCase):
 
     async def test_a_self_signed_certificate(self) -> None:
         """Nobody signed it but itself."""
-        key = KeyPair.generate(size=2048)
-        own = key.selfSignedCert(1, commonName=b"vendor.test")
-        port = reactor.listenSSL(0, Server(), own.options(), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        why = await self.refusal(f"https://vendor.test:{port.getHost().port}/")
-        self.assertIn("the certificate is self-signed", why)
+        port = self.listen(Server(), issued(names=["vendor.test"]))
+        self.assertIn("the certificate is self-signed", await self.refusal(f"https://vendor.test:{port}/"))
+
+    async def test_a_certificate_without_names(self) -> None:
+        """A trusted authority's certificate that names no host is good for none, whatever its common name says."""
+        server = Server()
+        port = self.listen(server, issued(names=[], authority=self.authority))
+        why = await self.refusal(f"https://vendor.test:{port}/")
+        self.assertEqual(why, f"TLS with vendor.test:{port} failed: the certificate names no host")
+        self.assertEqual(server.requests, [])
+        self.flushLoggedErrors(CertificateError)
 
     async def test_an_expired_certificate(self) -> None:
         """Yesterday's certificate is refused."""
