@@ -37,7 +37,7 @@ Codex (~/.codex/config.toml, and export CLIPROXY_KEY={key}):
   env_key = "CLIPROXY_KEY"
   wire_api = "responses"
 
-Gemini CLI:
+Gemini CLI (~/.gemini/settings.json: {{"security": {{"auth": {{"selectedType": "gemini-api-key"}}}}}}):
   GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={key} gemini --model demo
 
 opencode (opencode.json):
