@@ -103,6 +103,15 @@ def is_mid_answer(dialect: str, payload: JSONObject) -> bool:
     return False
 
 
+def is_error(dialect: str, payload: JSONObject) -> bool:
+    """Whether a payload is an error as the dialect's clients know it, so that it can be left to tell them itself."""
+    if dialect == "claude":
+        return payload.get("type") == "error"
+    if dialect == "responses":
+        return payload.get("type") in ("error", "response.failed")
+    return "error" in payload
+
+
 def _is_text_chunk(payload: JSONObject) -> bool:
     choices = payload.get("choices")
     if not isinstance(choices, list) or len(choices) != 1 or payload.get("usage") or "error" in payload:

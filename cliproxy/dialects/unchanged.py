@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.dialects.identity import is_mid_answer, unwrapped, without_usage
+from cliproxy.dialects.identity import is_error, is_mid_answer, unwrapped, without_usage
 from cliproxy.dialects.interface import Asked, Dialect, Payload, StreamDecoder, StreamEncoder
 from cliproxy.dialects.reading import (
     BODY_TOO_LONG,
@@ -166,11 +166,13 @@ class UnchangedStream(Facts):
         for payload in payloads:
             if not isinstance(payload, dict):
                 self._listen_to_done()
+                if self.failed is not None:
+                    return self._error_frames(self.failed)
                 rewritten.append(payload)
                 continue
             self._listen(payload)
-            if self.failed is MALFORMED:
-                return self._error_frames(MALFORMED)
+            if self.failed is not None and not is_error(self.dialect.name, payload):
+                return self._error_frames(self.failed)
             kept = self._rewrite(payload)
             changed = changed or kept is not payload
             if kept is not None:

@@ -157,18 +157,20 @@ def write_claude_off(body: JSONObject) -> None:
 
 def write_claude_budget(body: JSONObject, budget: int | None) -> None:
     """``thinking: enabled`` with a budget, or without one where the provider is to choose it."""
+    kept = _other_members(body)
     _drop_claude(body)
-    body["thinking"] = {"type": "enabled"} if budget is None else {"type": "enabled", "budget_tokens": budget}
+    body["thinking"] = {"type": "enabled", **({} if budget is None else {"budget_tokens": budget}), **kept}
 
 
 def write_claude_adaptive(body: JSONObject, effort: str | None) -> None:
     """``thinking: adaptive``; ``effort`` None leaves the effort as it is."""
-    thinking = _object(body, "thinking")
-    body["thinking"] = {
-        **{name: value for name, value in thinking.items() if name != "budget_tokens"},
-        "type": "adaptive",
-    }
+    body["thinking"] = {"type": "adaptive", **_other_members(body)}
     if effort is None:
         return
     output = body.get("output_config")
     body["output_config"] = {**(output if isinstance(output, dict) else {}), "effort": effort}
+
+
+def _other_members(body: JSONObject) -> JSONObject:
+    """What ``thinking`` says besides how much, ``display`` for one."""
+    return {name: value for name, value in _object(body, "thinking").items() if name not in ("type", "budget_tokens")}

@@ -199,6 +199,25 @@ def test_a_vendors_own_error_event_passes_as_it_came(name: str) -> None:
     assert transcoder.close() == []
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_strange_error_is_told_in_the_dialects_own_form(name: str) -> None:
+    """An error in a form the client would not know for one does not pass as it came."""
+    strange = b'data: {"error": {"message": "busy", "type": "overloaded_error"}}\n\n'
+    data = stream_of(name, 2)
+    out = b"".join(relay(name).receive(data + strange))
+    assert out.startswith(data)
+    [last] = payloads_of(out[len(data) :])
+    assert last.get("type", "") in {"claude": ["error"], "responses": ["response.failed"]}.get(name, [""])
+
+
+def test_done_without_an_answer_is_no_end() -> None:
+    """A Chat stream that says only that it is done fails, and does not say so to the client."""
+    transcoder = relay("openai")
+    [error] = payloads_of(b"".join(transcoder.receive(b"data: [DONE]\n\n")))
+    assert "error" in error
+    assert transcoder.failed is not None
+
+
 def test_an_array_passes_untouched() -> None:
     """A client that asked for a JSON array gets the upstream's own, and a closed one when the answer fails."""
     data = json.dumps(STREAMS["gemini"], indent=2).encode()

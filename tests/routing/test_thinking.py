@@ -364,6 +364,15 @@ def test_members_of_a_wrong_type_are_absent(provider: str, odd: Any) -> None:
     thinking.apply(body, client=provider, provider=provider, suffix="low", info=info)
 
 
+@pytest.mark.parametrize("suffix", ["2000", "high", "auto"])
+def test_what_else_thinking_says_is_kept(suffix: str) -> None:
+    """Members of ``thinking`` that are not about how much stay when the amount is written."""
+    for base in ("claude-levels", "claude-sonnet-4-5"):
+        body: Body = {"max_tokens": 9000, "thinking": {"type": "adaptive", "display": "omitted"}}
+        thinking.apply(body, client="claude", provider="claude", suffix=suffix, info=MODELS[base] or ModelInfo(base))
+        assert body["thinking"]["display"] == "omitted"
+
+
 def test_a_garbage_suffix_still_hides_the_body() -> None:
     """A suffix that makes no sense leaves the body as it is, even where its wish would be refused."""
     info = ModelInfo("g", known=True, thinking=Capability(128, 1000))

@@ -91,6 +91,8 @@ class StreamDecoder:
         if self._ended:
             return []
         kind = payload.get("type")
+        if kind is None and "error" in payload:
+            kind = "error"  # some servers behind a Responses front end fail in Chat's shape
         read = self._dispatch.get(kind) if isinstance(kind, str) else None
         return [] if read is None else read(payload)
 
