@@ -51,6 +51,7 @@ setup(
         "attrs>=23.1",
         "bcrypt>=4.0",
         "backports.zstd>=1.0; python_version < '3.14'",
+        "bpe-openai>=0.1.4",
         "brotli>=1.1",
         "klein>=24.8",
         "orjson>=3.9",

@@ -20,7 +20,7 @@ RANKS = [
     ("routing", "pool", "usage"),
     ("providers",),
     ("upstream", "credentials", "tasks"),
-    ("exchange",),
+    ("exchange", "journal"),
     ("relay",),
     ("front",),
     ("amp",),
@@ -77,6 +77,8 @@ class Module:
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                yield node.lineno, str(ast.literal_eval(node.args[0]))
 
 
 MODULES = [Module(path) for path in sorted((ROOT / "cliproxy").rglob("*.py"))]
@@ -146,6 +148,7 @@ def shape_faults(module: Module) -> Iterator[str]:
 SPELLED = {
     "OpenSSL": "twisted[tls]",
     "backports": "backports.zstd",
+    "bpe_openai": "bpe-openai",
     "google": "google-genai",
     "service_identity": "twisted[tls]",
     "yaml": "pyyaml",
