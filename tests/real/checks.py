@@ -14,7 +14,7 @@ import attrs
 from tests.real import grammar, raw
 from tests.real.agents import PIXEL
 from tests.real.clients import BrokenStream, Client, Tokens, Tool, Turn
-from tests.real.house import HEARTBEAT, SILENCE, House, model_for
+from tests.real.house import UPSTREAMS, House, model_for
 from tests.support.vendors import script
 from tests.support.vendors.wire import Record, VendorServer
 
@@ -227,6 +227,56 @@ def picture(cell: Cell) -> None:
 
 
 @both
+def long_session(cell: Cell, stream: bool) -> None:
+    """A session of many turns, its whole history sent again each time, is understood to its end."""
+    history = cell.client.begin("scene:tool")
+    for scene in ("parallel", "think-tool", "think", "tool", "parallel"):
+        for _ in range(2):
+            turn = cell.client.ask(cell.model(scene), history, stream=stream, tools=TOOLS, think=True)
+            if not turn.calls:
+                break
+            history = cell.client.answer(turn, RESULTS)
+        assert not turn.calls and turn.text, turn
+        history = turn.history + cell.client.begin(f"Now scene:{scene}")
+    assert cell.last().heard.turns >= 8
+
+
+@check
+def upstream_switched(cell: Cell) -> None:
+    """A session goes on before another upstream, in the middle of a tool's call as well: what one vendor signed is no
+    stumbling block for the next."""
+    for other in (kind for kind in UPSTREAMS if kind != cell.upstream):
+        turn = cell.client.ask(
+            model_for(other), cell.client.begin("scene:think-tool"), stream=True, tools=TOOLS, think=True
+        )
+        moved = cell.client.ask(
+            cell.model("think-tool"), cell.client.answer(turn, RESULTS), stream=True, tools=TOOLS, think=True
+        )
+        assert RESULTS[script.WEATHER_TOOL] in moved.text, other
+        history = moved.history + cell.client.begin("And now scene:think-tool again.")
+        turn = cell.client.ask(cell.model("think-tool"), history, stream=True, tools=TOOLS, think=True)
+        back = cell.client.ask(
+            model_for(other), cell.client.answer(turn, RESULTS), stream=True, tools=TOOLS, think=True
+        )
+        assert RESULTS[script.WEATHER_TOOL] in back.text, other
+
+
+@check
+def long_stream(cell: Cell) -> None:
+    """Hundreds of events arrive, every one, in order."""
+    assert cell.ask("long", True).text == " ".join(f"word{n}" for n in range(400))
+
+
+@check
+def big_prompt(cell: Cell) -> None:
+    """A megabyte of prompt goes through."""
+    text = "0123456789abcdé\n" * 62_500 + "scene:plain"
+    turn = cell.client.ask(cell.model("plain"), cell.client.begin(text), stream=True)
+    assert turn.text == script.PLAIN
+    assert cell.last().heard.texts == [text]
+
+
+@both
 def structured(cell: Cell, stream: bool) -> None:
     """A JSON schema reaches the vendor, whose answer obeys it."""
     assert json.loads(cell.ask("json", stream, schema=PERSON).text) == script.PERSON
@@ -434,6 +484,3 @@ def _raises(client: Client, word: str, action: Callable[[], Any]) -> Exception:
 
 def _status(error: Any) -> int:
     return int(getattr(error, "status_code", None) or error.code)
-
-
-__all__ = ["CHECKS", "HEARTBEAT", "SILENCE", "Cell"]

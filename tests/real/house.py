@@ -6,7 +6,7 @@ and where needed a credential, of its own for each client and way of asking: ``K
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +31,7 @@ COOLING = (
 )
 COSTLY = ("e401", "e403")
 #: Seconds of silence after which the daemon gives an upstream up, and between its heartbeats.
-SILENCE = 3
+SILENCE = 2
 HEARTBEAT = 1
 
 
@@ -64,8 +64,11 @@ class House:
 
 
 @contextmanager
-def open_house(**settings: Any) -> Iterator[House]:
-    """Start everything, and see at the end that the daemon's log is clean and that it spoke good HTTP to every vendor."""
+def open_house(change: Callable[[dict[str, Any]], None] | None = None) -> Iterator[House]:
+    """Start everything, and see at the end that the daemon's log is clean and that it spoke good HTTP to every vendor.
+
+    :param change: gets the settings before they are written.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="cliproxy-real-")))
         vendors = {}
@@ -73,7 +76,10 @@ def open_house(**settings: Any) -> Iterator[House]:
             vendors[kind] = KINDS[kind].serve()
             stack.callback(vendors[kind].close)
         secrets = tuple(KINDS[kind].KEY for kind in UPSTREAMS)
-        daemon = stack.enter_context(Daemon({**_settings(vendors), **settings}, directory, secrets))
+        settings = _settings(vendors)
+        if change is not None:
+            change(settings)
+        daemon = stack.enter_context(Daemon(settings, directory, secrets))
         clients: dict[str, Client] = {name: kind(daemon.url, daemon.key) for name, kind in CLIENTS.items()}
         for client in clients.values():
             stack.callback(client.close)

@@ -75,6 +75,20 @@ def test_claude_code_reaches_claude_whole(house: House) -> None:
     assert record.header("anthropic-version") == headers["anthropic-version"]
 
 
+def test_cache_marks_added_are_ones_the_vendor_takes(house: House) -> None:
+    """The marks the daemon adds of itself keep the vendor's rules: none on a deferred tool, none of five minutes before one
+    of an hour, four in all."""
+    for ttl, system in (("5m", False), ("1h", False), ("1h", True)):
+        asked = agents.claude_code("claude-fake", "plain", stream=False)
+        asked["system"] = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+        if system:
+            asked["system"][1]["cache_control"] = {"type": "ephemeral", "ttl": ttl}
+        else:
+            asked["messages"][-1]["content"][0]["cache_control"] = {"type": "ephemeral", "ttl": ttl}
+        answer = raw.call(f"{house.daemon.url}/v1/messages", asked, agents.claude_code_headers(house.daemon.key))
+        assert answer.status == 200, (ttl, system, answer.body)
+
+
 @EVERY
 def test_claude_code_counts(house: House, kind: str) -> None:
     """Claude Code's twenty-five counts at once are answered for every kind of upstream."""

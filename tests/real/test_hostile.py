@@ -386,7 +386,7 @@ def test_foreign_origin(house: House, path: str) -> None:
 
 @contextmanager
 def _keyless() -> Iterator[House]:
-    with open_house(**{"api-keys": [], "allowed-hosts": ["cliproxy.lan"]}) as house:
+    with open_house(lambda settings: settings.update({"api-keys": [], "allowed-hosts": ["cliproxy.lan"]})) as house:
         yield house
 
 

@@ -173,7 +173,7 @@ def test_heartbeat(house: House, name: str) -> None:
         case _:
             body = {"contents": [{"parts": [{"text": text}]}]}
     target = f"/v1/{path}" if path else "/v1beta/models/openai-fake:streamGenerateContent?alt=sse"
-    connection = http.client.HTTPConnection("127.0.0.1", house.daemon.port, timeout=1.8 if name == "gemini" else 10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.daemon.port, timeout=1.5 if name == "gemini" else 10)
     headers = {"Authorization": f"Bearer {house.daemon.key}", "Content-Type": "application/json"}
     connection.request("POST", target, json.dumps(body), headers)
     if name == "gemini":
@@ -324,3 +324,13 @@ def test_gemini_without_sse(house: House) -> None:
     assert answer.status == 200
     parts = [part for value in answer.json for part in value["candidates"][0].get("content", {}).get("parts", ())]
     assert "".join(part["text"] for part in parts) == script.PLAIN
+
+
+def test_log_is_quiet(house: House) -> None:
+    """Unless ``debug`` is set nothing of the debug level is logged, and each request leaves one line with its id."""
+    answer = _post(
+        house, "/v1/chat/completions", {"model": "openai-fake", "messages": [{"role": "user", "content": "hi"}]}
+    )
+    log = house.daemon.log.read_text()
+    assert "#debug" not in log
+    assert answer.headers["x-request-id"] in log

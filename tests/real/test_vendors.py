@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.real import raw
 from tests.real.clients import CLIENTS, BrokenStream, Tool
 from tests.support.vendors import anthropic, chat, gemini, responses, script
 from tests.support.vendors.wire import VendorServer
@@ -139,3 +140,178 @@ def test_unfinished_is_clean_to_the_sdk(pair: tuple[Any, VendorServer]) -> None:
     client, _ = pair
     with pytest.raises((AssertionError, BrokenStream)):
         list(client.texts("fake", "scene:nofinish"))
+
+
+def _post(kind: str, server: VendorServer, body: dict[str, Any]) -> raw.Answer:
+    key = FAKES[kind].KEY
+    path, headers = {
+        "openai": ("/v1/chat/completions", {"Authorization": f"Bearer {key}"}),
+        "responses": ("/v1/responses", {"Authorization": f"Bearer {key}"}),
+        "claude": ("/v1/messages", {"x-api-key": key, "anthropic-version": "2023-06-01"}),
+        "gemini": ("/v1beta/models/m:generateContent", {"x-goog-api-key": key}),
+    }[kind]
+    return raw.call(server.url + path, body, headers)
+
+
+_USER: dict[str, Any] = {"role": "user", "content": "hi"}
+_CHAT_CALL: dict[str, Any] = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+_USE: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+_RESULT: dict[str, Any] = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"}
+_CALL: dict[str, Any] = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": gemini.SENTINEL}
+_REPLY: dict[str, Any] = {"functionResponse": {"name": "f", "response": {"result": "x"}}}
+_GEMINI_USER: dict[str, Any] = {"role": "user", "parts": [{"text": "hi"}]}
+
+
+def _claude(*messages: dict[str, Any], **members: Any) -> dict[str, Any]:
+    return {"model": "m", "max_tokens": 4000, "messages": list(messages) or [_USER], **members}
+
+
+def _assistant(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": list(blocks)}
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("openai", {"model": "m", "messages": [_USER], "nonsense": 1}, "Unrecognized request argument"),
+    ("openai", {"model": "m", "messages": []}, "messages"),
+    (
+        "openai",
+        {"model": "m", "messages": [{"role": "tool", "tool_call_id": "x", "content": ""}]},
+        "must be a response",
+    ),
+    (
+        "openai",
+        {"model": "m", "messages": [_USER, {"role": "assistant", "content": "", "tool_calls": [_CHAT_CALL]}, _USER]},
+        "must be followed by tool messages",
+    ),
+    ("openai", {"model": "m", "messages": [_USER], "tool_choice": "auto"}, "only allowed when 'tools'"),
+    ("openai", {"model": "m", "messages": [_USER], "stream_options": {"include_usage": True}}, "only allowed when"),
+    ("openai", {"model": "m", "messages": [_USER], "max_tokens": 1, "max_completion_tokens": 1}, "one of the two"),
+    ("responses", {"model": "m", "input": "hi", "messages": []}, "Unknown parameter: 'messages'"),
+    (
+        "responses",
+        {"model": "m", "input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]},
+        "No tool call found",
+    ),
+    (
+        "responses",
+        {"model": "m", "input": [_USER, {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]},
+        "No tool output found",
+    ),
+    (
+        "responses",
+        {"model": "m", "input": [_USER, {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA-forged"}]},
+        "could not be verified",
+    ),
+    (
+        "responses",
+        {"model": "m", "input": [_USER, {"type": "reasoning", "id": "rs_1", "summary": []}], "store": False},
+        "not persisted",
+    ),
+    (
+        "responses",
+        {"model": "m", "input": "hi", "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}]},
+        "additionalProperties",
+    ),
+    (
+        "responses",
+        {"model": "m", "input": [{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}]},
+        "input_text",
+    ),
+    ("claude", _claude(nonsense=1), "Extra inputs are not permitted"),
+    ("claude", {"model": "m", "messages": [_USER]}, "max_tokens"),
+    ("claude", _claude(_USER, _assistant(_USE), _USER), "without `tool_result` blocks"),
+    (
+        "claude",
+        _claude(_USER, _assistant(_USE), {"role": "user", "content": [{"type": "text", "text": "x"}, _RESULT]}),
+        "without `tool_result` blocks",
+    ),
+    ("claude", _claude({"role": "user", "content": [_RESULT]}), "unexpected `tool_use_id`"),
+    (
+        "claude",
+        _claude(_USER, _assistant({"type": "thinking", "thinking": "hm", "signature": "Zm9yZ2Vk"}), _USER),
+        "Invalid `signature`",
+    ),
+    (
+        "claude",
+        _claude(
+            _USER,
+            _assistant(_USE),
+            {"role": "user", "content": [_RESULT]},
+            thinking={"type": "enabled", "budget_tokens": 2000},
+        ),
+        "Expected `thinking`",
+    ),
+    ("claude", _claude(thinking={"type": "enabled", "budget_tokens": 4000}), "must be greater than"),
+    ("claude", _claude(thinking={"type": "enabled", "budget_tokens": 2000}, temperature=0.5), "temperature"),
+    ("claude", _claude({"role": "user", "content": " "}), "non-whitespace"),
+    (
+        "claude",
+        _claude(
+            {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}] * 5}
+        ),
+        "A maximum of 4",
+    ),
+    ("gemini", {"contents": [_GEMINI_USER], "nonsense": 1}, 'Unknown name \\"nonsense\\"'),
+    ("gemini", {"contents": [{"role": "user", "parts": [{"text": "x", "type": "text"}]}]}, "Unknown name"),
+    ("gemini", {"contents": [_GEMINI_USER, {"role": "assistant", "parts": [{"text": "x"}]}]}, "valid role"),
+    ("gemini", {"contents": [_GEMINI_USER, {"role": "model", "parts": [_CALL]}, _GEMINI_USER]}, "number of function"),
+    (
+        "gemini",
+        {
+            "contents": [
+                _GEMINI_USER,
+                {"role": "model", "parts": [_CALL, _CALL]},
+                {"role": "user", "parts": [_REPLY]},
+            ]
+        },
+        "number of function",
+    ),
+    ("gemini", {"contents": [_GEMINI_USER, {"role": "user", "parts": [_REPLY]}]}, "immediately after a function call"),
+    (
+        "gemini",
+        {
+            "contents": [
+                _GEMINI_USER,
+                {"role": "model", "parts": [{"functionCall": {"name": "f"}}]},
+                {"role": "user", "parts": [_REPLY]},
+            ]
+        },
+        "missing a thought_signature",
+    ),
+    (
+        "gemini",
+        {
+            "contents": [
+                _GEMINI_USER,
+                {"role": "model", "parts": [{**_CALL, "thoughtSignature": "Zm9yZ2Vk"}]},
+                {"role": "user", "parts": [_REPLY]},
+            ]
+        },
+        "Corrupted thought signature",
+    ),
+    (
+        "gemini",
+        {
+            "contents": [_GEMINI_USER],
+            "tools": [
+                {"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object", "const": 1}}]}
+            ],
+        },
+        "Unknown name",
+    ),
+    ("gemini", {"contents": [_GEMINI_USER], "generationConfig": {"responseSchema": {"type": "OBJECT"}}}, "mime type"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "sentence"), REFUSED, ids=[f"{k}-{s[:24]}" for k, _, s in REFUSED])
+def test_refusals(kind: str, body: dict[str, Any], sentence: str) -> None:
+    """A fake refuses what its vendor refuses, in the vendor's shape."""
+    server = FAKES[kind].serve()
+    try:
+        answer = _post(kind, server, body)
+        assert answer.status in (400, 404), answer.body
+        assert sentence in answer.body.decode(), answer.body
+        assert isinstance(answer.json["error"], dict)
+        assert server.records[-1].refused
+    finally:
+        server.close()

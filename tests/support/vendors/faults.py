@@ -2,7 +2,7 @@
 
 | scene | the vendor |
 | --- | --- |
-| ``e400`` .. ``e529`` | answers this status with an error body of its own shape (429 with a hint of 7 s) |
+| ``e400`` .. ``e529`` | answers this status with an error body of its own shape (404 about the model, 429 with a hint of 7 s) |
 | ``html502`` | answers as a broken gateway does: 502 with a page of HTML |
 | ``gzip500`` | answers 500 with a compressed error body |
 | ``firsterror`` | answers 200 and the first thing in the stream is an error |
@@ -65,7 +65,12 @@ def answer(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -
     """Answer a good request according to its scene."""
     scene = heard.scene
     if status := re.fullmatch(r"e([45]\d\d)", scene):
-        headers, body = vendor.error(int(status[1]), f"The fake vendor was told to answer {status[1]}.")
+        sentence = f"The fake vendor was told to answer {status[1]}."
+        if status[1] == "404":
+            sentence = (
+                f"The model `{heard.model}` does not exist, or models/{heard.model} is not found for this version."
+            )
+        headers, body = vendor.error(int(status[1]), sentence)
         exchange.respond(int(status[1]), headers, body)
     elif scene == "html502":
         exchange.respond(502, {"Content-Type": "text/html"}, HTML)

@@ -109,7 +109,8 @@ class Heard:
         return words[1] if len(words) > 1 else "plain"
 
 
-PLAIN = "Hello from far away: naïve café, 東京, and a 🙂 besides."
+#: With letters of every length in UTF-8, and the line separators that are none in SSE.
+PLAIN = "Hello from far away: naïve café, 東京, a 🙂 and\u2028\u0085lines besides."
 WEATHER = {"city": "Zürich", "days": 3}
 WEATHER_TOOL = "get_weather"
 CLOCK_TOOL = "get_time"
@@ -233,7 +234,7 @@ def script_for(heard: Heard) -> Script:
 
 def pieces(text: str) -> list[str]:
     """A text word by word, spaces kept, as models stream it."""
-    return re.findall(r"\s*\S+|\s+$", text)
+    return re.findall(r" *[^ ]+| +$", text)
 
 
 def identifier(prefix: str, *seeds: object, length: int = 24) -> str:
