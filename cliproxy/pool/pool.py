@@ -230,9 +230,9 @@ class Pool:
         states = {standing.state for standing in this_round}
         if State.USABLE in states:
             return Prospect(Hope.BUDGET)
-        if State.BUSY in states:
-            return Prospect(Hope.TURN, _nearest(this_round))
         next_round = [self.standing(offer, now) for offer in walk.next_round()]
+        if State.BUSY in states:
+            return Prospect(Hope.TURN, _nearest(this_round + next_round))
         states = {standing.state for standing in next_round}
         if State.USABLE in states or State.BUSY in states or (State.PROBED in states and walk.tried):
             return Prospect(Hope.ROUND)

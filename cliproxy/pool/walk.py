@@ -98,6 +98,11 @@ class Walk(Generic[OfferT]):
         """The offers another round could try."""
         return [offer for offer in self.offers if self._may_try(offer, self.waits + self._unpaid)]
 
+    @property
+    def may_go_on(self) -> bool:
+        """Offers were tried in this round that another could try again, once the request has waited for it."""
+        return bool(self.settings.max_retry_interval > 0 and self.tried and self.next_round())
+
     def take(self, offer: OfferT) -> None:
         """``offer`` is being tried."""
         self.waiting = False

@@ -76,17 +76,19 @@ class Leases(Generic[OfferT]):
                 continue
             if prospect.hope is Hope.NONE or self.crowded:
                 return None
-            until = prospect.due
-            if prospect.hope is not Hope.TURN:
+            until, turn = prospect.due, prospect.hope is Hope.TURN
+            if not turn or walk.may_go_on:
                 patience = now + walk.settings.max_retry_interval if patience is None else patience
-                if now >= patience - _HAIR:
-                    return None
                 until = patience if until is None else min(until, patience)
+            if not turn and patience is not None and now >= patience - _HAIR:
+                return None
             if prospect.hope is Hope.RECOVERY:
                 walk.begin_round()
             lease = await self._line.wait(ticket, walk, until)
             if lease is not None:
                 return lease
+            if turn and walk.may_go_on and until is not None and self._clock.seconds() >= until - _HAIR:
+                walk.begin_round()  # those tried before the turn came may have recovered
 
     def settle(self, lease: Lease[OfferT]) -> None:
         """An attempt is decided, or its hold is over: those who wait for its outcome, its place or its share of the

@@ -248,10 +248,11 @@ class Simulation:
             self._tell(not self._sure(client), f"{status} although a vendor was well all the time")
 
     def _check_found(self, client: Client) -> None:
-        """Nobody well and not yet tried was left out, unless the rules of trying forbade it."""
+        """Nobody well and not yet tried was left out, unless the rules of trying forbade it. (With fallbacks the walk over
+        an earlier name may have ended long ago.)"""
         settings, route = self.asked[client.number]
         walk = self.walks.get(client.number) or Walk(route.base, eligible(route.candidates, settings), settings)
-        if walk.over:
+        if walk.over or route.fallbacks:
             return
         extra = settings.streaming.bootstrap_retries if client.stream else 0
         for offer in walk.offers:
