@@ -18,6 +18,7 @@ from cliproxy.dialects.interface import Mint
 from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
 from cliproxy.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
 from cliproxy.ir.loss import Loss
+from cliproxy.journal import Journal
 from cliproxy.jsontypes import InvalidJSON, dumps, loads
 from cliproxy.pool.affinity import key_from
 from cliproxy.pool.pool import Lease
@@ -36,6 +37,9 @@ from cliproxy.upstream.local import respond
 ERROR_LIMIT: Final = 1024 * 1024
 #: An answer that is one JSON object, and not a completion, is read this far.
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
+#: How an upstream says that it does not count tokens; we then do.
+NO_SUCH_CALL: Final = (404, 405, 501)
+ESTIMATED: Final = (("X-Cliproxy-Estimate", "true"),)
 
 
 @attrs.define
@@ -85,6 +89,7 @@ class Relay:
         self._exchanges: dict[int, Exchange] = {}
         self._idle: Deferred[None] | None = None
         self._reactor = reactor
+        self._journal = Journal(reactor)
         self._mint = mint
         self._now = now
 
@@ -136,7 +141,7 @@ class Relay:
         if exchange.strict:
             _refuse_losses(outbound.losses)
         if outbound.request is None:
-            return _Delivery(lease, outbound, body=dumps(outbound.answer), headers=(("X-Cliproxy-Estimate", "true"),))
+            return _Delivery(lease, outbound, body=outbound.counted_here(), headers=ESTIMATED)
         timeouts = Timeouts(
             connect=settings.connect_timeout_seconds,
             first_byte=settings.first_byte_timeout_seconds,
@@ -144,11 +149,24 @@ class Relay:
         )
         proxy = lease.candidate.credential.proxy_url
         response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
+        try:
+            return await self._read(exchange, lease, outbound, response)
+        except BaseException:  # raised again; whoever reads no more of an answer closes it
+            response.cancel()
+            raise
+
+    async def _read(
+        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+    ) -> _Delivery:
+        """What the upstream's answer gives: a body, a stream that has shown content, or a failure."""
+        operation = exchange.inbound.operation
         if not 200 <= response.status < 300:
+            if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
+                response.cancel()
+                return _Delivery(lease, outbound, body=outbound.counted_here(), headers=ESTIMATED)
             raise await self._judged(exchange, lease, response)
-        if exchange.inbound.operation is not Operation.GENERATE:
-            body = outbound.finish(await response.read(ANSWER_LIMIT))
-            return _Delivery(lease, outbound, body=body)
+        if operation is not Operation.GENERATE:
+            return _Delivery(lease, outbound, body=outbound.finish(await response.read(ANSWER_LIMIT)))
         return await self._generate(exchange, lease, outbound, response)
 
     async def _generate(
@@ -182,7 +200,8 @@ class Relay:
             reply.write(delivery.body)
             return
         assert delivery.pump is not None
-        reply.begin(200, [*SSE_HEADERS, *self._headers(exchange)])
+        kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
+        reply.begin(200, [*kind, *self._headers(exchange)])
         try:
             await delivery.pump.pour(reply)
         except CancelledError:
@@ -229,20 +248,13 @@ class Relay:
         transcoder = exchange.pump.transcoder if exchange.pump is not None else None
         exchange.usage = transcoder.usage if transcoder is not None else None
         ended = "client gone" if exchange.reply.gone and not exchange.reply.begun else str(exchange.reply.status)
-        self._log.info(
-            "[{id}] {client} {dialect} {model} -> {credential} {status} attempts={attempts} affinity={affinity}"
-            " seconds={seconds:.3f} tokens={usage}{why}",
-            id=exchange.id,
-            client=exchange.client,
-            dialect=exchange.inbound.dialect,
-            model=exchange.inbound.model[:80],
-            credential=lease.candidate.credential.label if lease is not None else "-",
-            status=ended,
-            attempts=len(exchange.trace.attempts),
-            affinity=exchange.trace.affinity.value,
-            seconds=self._reactor.seconds() - exchange.started,
-            usage=f"{exchange.usage.input}/{exchange.usage.output}" if exchange.usage is not None else "-",
-            why=f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else "",
+        label = lease.candidate.credential.label if lease is not None else "-"
+        tokens = f"{exchange.usage.input}/{exchange.usage.output}" if exchange.usage is not None else "-"
+        why = f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else ""
+        self._journal.write(
+            f"[{exchange.id}] {exchange.client} {exchange.inbound.dialect} {exchange.inbound.model[:80]} -> {label} {ended}"
+            f" attempts={len(exchange.trace.attempts)} affinity={exchange.trace.affinity.value}"
+            f" seconds={self._reactor.seconds() - exchange.started:.3f} tokens={tokens}{why}"
         )
         if settings.debug and exchange.losses:
             self._log.debug("[{id}] lost in translation: {losses}", id=exchange.id, losses=_named(exchange.losses))
@@ -265,6 +277,7 @@ class Relay:
             timer.cancel()
 
     def _became_idle(self) -> None:
+        self._journal.flush()
         waiter, self._idle = self._idle, None
         if waiter is not None:
             waiter.callback(None)

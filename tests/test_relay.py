@@ -481,3 +481,111 @@ class Log(Worlds):
         for line in lines:
             self.assertNotIn("sk-test", line)
             self.assertNotIn("up-chat-0", line)
+
+
+class Counting(Worlds):
+    """Token counts: the vendor's where it has one, ours otherwise, and then marked."""
+
+    def test_vendors(self) -> None:
+        """Anthropic and Google count themselves, also for each other's clients."""
+        self.build()
+        call = self.world.post("/v1/messages/count_tokens", CLAUDE)
+        self.assertEqual(self.vendors["claude"].last.target, "/v1/messages/count_tokens")
+        self.vendors["claude"].last.answer(200, {"input_tokens": 11})
+        crossed = self.world.post("/v1beta/models/claude-x:countTokens", GEMINI)
+        self.vendors["claude"].last.answer(200, {"input_tokens": 12})
+        self.world.flow()
+        self.assertEqual(call.json, {"input_tokens": 11})
+        self.assertEqual(crossed.json["totalTokens"], 12)
+        self.assertNotIn("x-cliproxy-estimate", call.headers)
+
+    def test_estimate(self) -> None:
+        """Chat upstreams do not count; and a vendor that has no such call after all is not blamed for it."""
+        self.build()
+        call = self.world.post("/v1/messages/count_tokens", {**CLAUDE, "model": "gpt-x"})
+        self.assertGreater(call.json["input_tokens"], 0)
+        self.assertEqual(call.headers["x-cliproxy-estimate"], "true")
+        self.assertEqual(self.up.requests, [])
+        call = self.world.post("/v1/messages/count_tokens", CLAUDE)
+        self.vendors["claude"].last.answer(
+            404, {"type": "error", "error": {"type": "not_found_error", "message": "no"}}
+        )
+        self.world.flow()
+        self.assertGreater(call.json["input_tokens"], 0)
+        self.assertEqual(call.headers["x-cliproxy-estimate"], "true")
+        self.assertEqual(self.world.service.pool.cooldowns(), {})
+
+
+class Embeddings(Worlds):
+    """Embeddings pass through, and are translated to and from Google's."""
+
+    def test_passed_through(self) -> None:
+        """An OpenAI upstream gets the request as it is, encoding included."""
+        self.build()
+        body = {"model": "gpt-x", "input": ["a", "b"], "encoding_format": "base64"}
+        call = self.world.post("/v1/embeddings", body)
+        self.assertEqual((self.up.last.target, self.up.last.json), ("/v1/embeddings", body))
+        answer = {
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": "AAAA"}],
+            "model": "gpt-x",
+        }
+        self.up.last.answer(200, answer)
+        self.world.flow()
+        self.assertEqual(call.json, answer)
+
+    def test_to_gemini(self) -> None:
+        """Google's batch answers an OpenAI client, as floats or as base64."""
+        self.build()
+        for encoding, vector in (("float", [1.0, -2.0]), ("base64", "AACAPwAAAMA=")):
+            call = self.world.post("/v1/embeddings", {"model": "gemini-x", "input": "a", "encoding_format": encoding})
+            sent = self.vendors["gemini"].last
+            self.assertEqual(sent.target, "/v1beta/models/gemini-x:batchEmbedContents")
+            self.assertEqual(sent.json["requests"][0]["content"], {"parts": [{"text": "a"}]})
+            sent.answer(200, {"embeddings": [{"values": [1.0, -2.0]}]})
+            self.world.flow()
+            self.assertEqual(call.json["data"][0]["embedding"], vector)
+
+    def test_to_openai(self) -> None:
+        """A Google client is answered by an OpenAI upstream, one content or a batch."""
+        self.build()
+        call = self.world.post("/v1beta/models/gpt-x:embedContent", {"content": {"parts": [{"text": "a"}]}})
+        self.up.last.answer(200, {"data": [{"index": 0, "embedding": [0.5]}], "model": "m", "usage": {}})
+        self.world.flow()
+        self.assertEqual(call.json["embedding"]["values"], [0.5])
+
+    def test_nobody(self) -> None:
+        """A provider without embeddings is a 501 that says so."""
+        self.build()
+        self.assertEqual(self.world.post("/v1/embeddings", {"model": "claude-x", "input": "a"}).status, 501)
+
+
+class Strict(Worlds):
+    """Losses are said; with strict-translation those of meaning are refused."""
+
+    BODY = {
+        "model": "claude-x", "seed": 7, "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "x"}, {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]}],
+    }  # fmt: skip
+
+    def test_counted(self) -> None:
+        """A lossy request goes on, and its answer says how many losses there were."""
+        self.build()
+        call = self.world.post("/v1/chat/completions", self.BODY)
+        sent = self.vendors["claude"].last
+        sent.begin()
+        sent.event({"type": "message_start", "message": {**CLAUDE_ANSWER, "content": []}})
+        sent.event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}})
+        sent.event({"type": "message_stop"})
+        sent.end()
+        self.world.flow()
+        self.assertEqual(call.status, 200)
+        self.assertGreaterEqual(int(call.headers["x-cliproxy-losses"]), 2)
+
+    def test_refused(self) -> None:
+        """Strictly, it is a 400 that names what cannot be said, and nothing is sent."""
+        self.build(strict_translation=True)
+        call = self.world.post("/v1/chat/completions", self.BODY)
+        self.assertEqual(call.status, 400)
+        self.assertIn("audio", call.json["error"]["message"])
+        self.assertEqual(self.vendors["claude"].requests, [])

@@ -35,7 +35,8 @@ from cliproxy.usage.estimate import estimate
 class Outbound:
     """One attempt's request, and how its answer is read.
 
-    :ivar request: None when there is nothing to send: ``answer`` is the whole answer, made here.
+    :ivar request: None when there is nothing to send: tokens are counted here.
+    :ivar counted_here: a local token count, as the client's body.
     :ivar losses: what the translation of the request dropped.
     """
 
@@ -43,7 +44,7 @@ class Outbound:
     target: Dialect
     asked: Asked
     request: UpstreamRequest | None
-    answer: JSONObject = attrs.field(factory=dict)
+    counted_here: Callable[[], bytes]
     losses: Sequence[Loss] = ()
     finish: Callable[[bytes], bytes] = bytes
     """For operations whose answer is one JSON object and no completion: the upstream's body to the client's."""
@@ -80,9 +81,8 @@ def prepare(
     # Compaction is asked for in Responses, whatever else the provider speaks; those that know it say so in finish_body.
     source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
     asked = Asked(model=inbound.model, mint=mint, now=now, body=inbound.body)
-    outbound = Outbound(source, target, asked, None)
+    outbound = Outbound(source, target, asked, None, partial(_counted_here, inbound, candidate, asked, source, target))
     if operation is Operation.COUNT and not provider.counts_upstream:
-        outbound.answer = _counted_here(outbound, inbound, candidate)
         return outbound
     same = inbound.dialect == source.name == target.name
     streams = operation is Operation.GENERATE and provider.streams(inbound.stream, inbound.dialect)
@@ -119,8 +119,6 @@ def _unchanged(inbound: Inbound, asked: Asked, candidate: Candidate, streams: bo
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
     asked.request = CompletionRequest(dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage)
     edit_request(dialect, body, model=candidate.model, stream=streams)
-    if dialect == "gemini":
-        repair(body)
     return body
 
 
@@ -169,11 +167,9 @@ def _claude_user(inbound: Inbound) -> str | None:
 # -- operations that are not completions
 
 
-def _counted_here(outbound: Outbound, inbound: Inbound, candidate: Candidate) -> JSONObject:
-    """A token count estimated here: the vendor has no such call."""
-    return count_body(
-        outbound.target.name, estimate(inbound.decoded(outbound.asked.mint), candidate.model, outbound.source.name)
-    )
+def _counted_here(inbound: Inbound, candidate: Candidate, asked: Asked, source: Dialect, target: Dialect) -> bytes:
+    """A token count estimated here, for a vendor that has no such call."""
+    return dumps(count_body(target.name, estimate(inbound.decoded(asked.mint), candidate.model, source.name)))
 
 
 def count_body(dialect: str, tokens: int) -> JSONObject:
