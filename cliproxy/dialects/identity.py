@@ -10,6 +10,8 @@ import re
 
 import attrs
 
+from cliproxy.dialects.claude.repair import repair as repair_claude
+from cliproxy.dialects.gemini.repair import repair as repair_gemini
 from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
@@ -22,15 +24,19 @@ _ESCAPED_MODEL = re.compile(rb'"(?!model")(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\
 def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) -> None:
     """Turn a client's body into the upstream's, in place: ``model``, ``stream`` and, in Chat, the wish for usage.
 
-    Gemini says both in its URL, so its body loses them; :func:`cliproxy.dialects.gemini.request` mends its roles.
+    Gemini says both in its URL, so its body loses them. What Anthropic and Google would refuse of a conversation that other
+    vendors had a part in is mended.
     """
     if dialect == "gemini":
+        repair_gemini(body)
         body.pop("model", None)
         body.pop("stream", None)
         return
     body["model"] = model
     if stream or "stream" in body:
         body["stream"] = stream
+    if dialect == "claude":
+        repair_claude(body)
     if dialect != "openai":
         return
     options = body.get("stream_options")

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cliproxy.dialects.gemini.repair import repair
 from cliproxy.dialects.identity import edit_request
 from cliproxy.dialects.interface import DONE, Asked, Dialect, EncodeRequest, Mint
 from cliproxy.dialects.registry import DIALECTS
@@ -94,8 +93,6 @@ def run_request(case: Case) -> Output:
     try:
         if same:
             edit_request(target.name, body, model=model, stream=stream)
-            if target.name == "gemini":
-                repair(body)
         else:
             context = EncodeRequest(model, mint, stream, info.max_completion_tokens or None)
             body = target.encode_request(source.decode_request(body, mint), context)

@@ -42,6 +42,17 @@ JSON_VALUES = st.recursive(
         ("responses", True, {"model": "a", "input": "x"}, {"model": "b", "input": "x", "stream": True}),
         ("claude", False, {"model": "a", "stream": None}, {"model": "b", "stream": False}),
         ("gemini", True, {"model": "a", "stream": True, "contents": []}, {"contents": []}),
+        ("gemini", True, {"contents": [{"parts": []}]}, {"contents": [{"role": "user", "parts": []}]}),
+        (
+            "claude",
+            False,
+            {
+                "messages": [
+                    {"role": "assistant", "content": [{"type": "thinking", "thinking": "x", "signature": "gAAAA"}]}
+                ]
+            },
+            {"messages": [], "model": "b"},
+        ),
     ],
 )
 def test_request_edits(dialect: str, stream: bool, before: dict[str, Any], after: dict[str, Any]) -> None:
