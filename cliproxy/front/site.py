@@ -19,6 +19,7 @@ from twisted.web.server import Request, Site
 
 from cliproxy import __version__
 from cliproxy.front.failures import early_answer
+from cliproxy.upstream.eager import write_now
 
 SERVER: Final = f"cliproxy/{__version__}".encode()
 
@@ -30,6 +31,8 @@ BODY_RATE: Final = 1024
 #: After an early refusal the client may send this much, this long, before the connection is cut.
 LINGER_SECONDS: Final = 5
 LINGER_BYTES: Final = 256 * 1024 * 1024
+#: Of a read larger than this the head is parsed apart.
+_LARGE: Final = 8 * 1024
 
 
 @attrs.frozen
@@ -56,8 +59,11 @@ class BoundedRequest(Request):
         channel = self.channel
         if length is not None and length > channel.site.limits.body_bytes:
             self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
-        elif length != 0:
-            reactor = channel.site.reactor
+
+    def watch(self) -> None:
+        """The body did not come with the head: from now on it must come fast enough."""
+        if self._body_call is None:
+            reactor = self.channel.site.reactor
             self._body_started = reactor.seconds()
             self._body_call = reactor.callLater(BODY_GRACE_SECONDS, self._check_rate)
 
@@ -102,10 +108,40 @@ class BoundedRequest(Request):
     def process(self) -> None:
         """Hand the request to the front's one resource: it routes by itself."""
         site = self.site = self.channel.site
-        self.setHeader(b"Server", SERVER)
+        self.responseHeaders.setRawHeaders(b"Server", [SERVER])
         self.prepath = []
         self.postpath = []
         self.render(site.resource)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer as one piece, the head with the first of them."""
+        if self.finished:
+            raise RuntimeError("the answer is finished: nothing can be written any more")
+        if self._disconnected:
+            return
+        head = b""
+        if not self.startedWriting:
+            self.startedWriting = 1
+            head = self._head()
+        if self.method == b"HEAD" or self.code in http.NO_BODY_CODES:
+            data = b""
+        elif data and self.chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        if head or data:
+            self.channel.write(head + data)
+
+    def _head(self) -> bytes:
+        """Status line and headers. Without a length the body is chunked, or ends with an HTTP/1.0 connection."""
+        headers = self.responseHeaders
+        unsized = (
+            self.method != b"HEAD" and self.code not in http.NO_BODY_CODES and not headers.hasHeader(b"Content-Length")
+        )
+        if unsized and self.clientproto == b"HTTP/1.1":
+            headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
+            self.chunked = 1
+        lines = [b"%b %d %b" % (self.clientproto, self.code, self.code_message)]
+        lines += [name + b": " + value for name, values in headers.getAllRawHeaders() for value in values]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def connectionLost(self, reason: Any) -> None:
         """The client left."""
@@ -129,10 +165,25 @@ class BoundedChannel(http.HTTPChannel):
         return getattr(self, "_path", b"/")
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came: if they leave a head unfinished, its clock runs."""
+        """Bytes came: if they leave a head or a body unfinished, its clock runs."""
+        end = data.find(b"\r\n\r\n") + 4 if self.line_mode and len(data) > _LARGE else 0
+        if end > 3:  # the head's lines are cut off one by one: from the head, not from all that came with it
+            super().dataReceived(data[:end])
+            if self.transport.disconnecting:
+                return
+            data = data[end:]
         super().dataReceived(data)
-        if self._head_call is None and self.line_mode and not self._handlingRequest and self._head_begun():
+        if self._handlingRequest:
+            return
+        if not self.line_mode:
+            if self.requests and not self.requests[-1].refused:
+                self.requests[-1].watch()
+        elif self._head_call is None and self._head_begun():
             self._head_call = self.site.reactor.callLater(self.site.limits.header_seconds, self._head_late)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, at once if the socket takes them."""
+        write_now(self.transport, data)
 
     def _head_begun(self) -> bool:
         return bool(self._buffer) or bool(self.requests)

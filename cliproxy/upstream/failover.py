@@ -192,15 +192,19 @@ class Failover:
         credential, seconds = lease.candidate.credential, self._clock.seconds() - lease.began
         made = Attempt(credential.label, credential.id, credential.channel, lease.candidate.model, status, why, seconds)
         plan.trace.attempts.append(made)
+        if plan.settings.debug:  # a debug line that nobody wants costs as much as one that is read
+            self._log_attempt(plan, lease, made)
+
+    def _log_attempt(self, plan: Plan, lease: Lease[Candidate], made: Attempt) -> None:
         self._log.debug(
             "{exchange} attempt {number} with {credential} for {model} ended after {seconds:.3f} s: {status} {why}",
             exchange=plan.id,
             number=lease.number,
             credential=made.credential,
             model=made.model,
-            seconds=seconds,
-            status=status,
-            why=why,
+            seconds=made.seconds,
+            status=made.status,
+            why=made.why,
         )
 
 

@@ -602,11 +602,11 @@ class Told(SynchronousTestCase):
         self.assertEqual(plan.trace.waited, 0.5)
 
     def test_one_debug_line_an_attempt(self) -> None:
-        """Each attempt logs one line that names the exchange and why it ended, and never an upstream's sentence."""
+        """With ``debug`` each attempt logs one line that names the exchange and why it ended, and never an upstream's sentence."""
         events: list[dict] = []  # type: ignore[type-arg]
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        world = Scripted(moves={"A": [lambda: answered(401, "bad key key-A")]})
+        world = Scripted(moves={"A": [lambda: answered(401, "bad key key-A")]}, settings=Settings(debug=True))
         plan = world.plan(over("AB"))
         plan.id = "x1"
         world.settle(world.start(plan))
