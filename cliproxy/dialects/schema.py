@@ -57,7 +57,7 @@ def from_openapi(schema: JSON, depth: int = 0) -> JSONObject:
         return {}
     out: JSONObject = {}
     for spelt, value in schema.items():
-        key = _CAMEL[spelt] if spelt in _CAMEL else spelt
+        key = _CAMEL.get(spelt) or spelt
         if key == "type" and isinstance(value, str):
             out[key] = value.lower()
         elif key == "properties" and isinstance(value, dict):

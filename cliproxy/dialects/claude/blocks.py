@@ -32,7 +32,8 @@ def read_content(content: JSON, path: str, mint: Mint) -> list[Part]:
     if isinstance(content, list):
         parts: list[Part] = []
         for where, block in numbered(content, path):
-            read = _READERS.get(block.get("type", "text"))
+            kind = block.get("type", "text")
+            read = _READERS.get(kind) if isinstance(kind, str) else None
             if read is None:
                 parts.append(OpaquePart("claude", block))
             else:
@@ -167,7 +168,7 @@ def answered_names(parts_of_turns: Iterator[list[Part]]) -> None:
                 part.name = names.get(part.call_id)
 
 
-_READERS: Final[dict[JSON, Callable[[JSONObject, str, Mint], list[Part]]]] = {
+_READERS: Final[dict[str, Callable[[JSONObject, str, Mint], list[Part]]]] = {
     "text": _text,
     "image": _image,
     "document": _document,

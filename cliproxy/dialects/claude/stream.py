@@ -48,7 +48,7 @@ class ClaudeStreamDecoder:
     def __init__(self, mint: Mint) -> None:
         self._mint = mint
         self._keys = 0
-        self._blocks: dict[JSON, _Block] = {}
+        self._blocks: dict[int | None, _Block] = {}
         self._usage: JSONObject = {}
         self._started = False
         self._finish: Finish | None = None
@@ -115,7 +115,7 @@ class ClaudeStreamDecoder:
         stated = payload.get("content_block")
         block: JSONObject = stated if isinstance(stated, dict) else {}
         kind = block.get("type")
-        index = payload.get("index")
+        index = integer(payload.get("index"))
         key, self._keys = self._keys, self._keys + 1
         if kind == "text" or kind == "thinking":
             opened = _Block(key, "text" if kind == "text" else "reasoning")
@@ -149,7 +149,7 @@ class ClaudeStreamDecoder:
         return events
 
     def _delta(self, payload: JSONObject) -> list[Event]:
-        block = self._blocks.get(payload.get("index"))
+        block = self._blocks.get(integer(payload.get("index")))
         delta = payload.get("delta")
         if block is None or not isinstance(delta, dict):
             return []
@@ -186,7 +186,7 @@ class ClaudeStreamDecoder:
             block.signature = signatures.minted(value, "claude")
 
     def _block_stop(self, payload: JSONObject) -> list[Event]:
-        block = self._blocks.pop(payload.get("index"), None)
+        block = self._blocks.pop(integer(payload.get("index")), None)
         if block is None:
             return []
         if block.kind == "opaque":

@@ -164,6 +164,7 @@ class Decoding(SynchronousTestCase):
         ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "user", "content": [{"type": ["text"]}, 1]}]}, "messages[0].content[1]"),
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages[0].content[0].source"),
         (
             {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "a"}]}]},

@@ -116,7 +116,8 @@ class Decoding(SynchronousTestCase):
 
     def test_tolerance(self) -> None:
         """A candidate may lack content or parts; parts of a kind unknown are kept for Google's clients."""
-        for candidate in ({}, {"content": {}}, {"content": None}, {"content": {"parts": [7]}}):
+        candidates: list[Any] = [{}, {"content": {}}, {"content": None}, {"content": {"parts": [7]}}]
+        for candidate in candidates:
             with self.subTest(candidate=candidate):
                 self.assertEqual(GEMINI.decode_response({"candidates": [candidate]}, minting()).parts, [])
         body = {"candidates": [{"content": {"parts": {"hologram": 1}}}]}

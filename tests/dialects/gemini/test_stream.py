@@ -139,7 +139,8 @@ class Decoding(SynchronousTestCase):
         """A finish or a refusal of the prompt makes the end clean; without one it is a cut, and so is nothing at all."""
         blocked = {"promptFeedback": {"blockReason": "SAFETY"}}
         self.assertEqual(read(blocked)[-1], ResponseFinished(Finish("content_filter", raw="SAFETY")))
-        for payloads in ([], [said({"text": "x"})], [{}], [{"usageMetadata": {}}]):
+        streams: list[list[Any]] = [[], [said({"text": "x"})], [{}], [{"usageMetadata": {}}]]
+        for payloads in streams:
             with self.subTest(payloads=payloads):
                 self.assertEqual(
                     read(*payloads)[-1], StreamFailed(ErrorDetail(502, "upstream stream ended before completion"))
