@@ -69,9 +69,17 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         prompt_cache_key=filled(body.get("prompt_cache_key")),
         store=flag(body.get("store")),
         system_was_list=conversation.system_was_list,
-        dropped=conversation.dropped,
+        dropped=[*_spoken_answer(body), *conversation.dropped],
         extras=Extras("openai", body),
     )
+
+
+def _spoken_answer(body: JSONObject) -> list[Loss]:
+    """A client that wants to be spoken to gets text from any vendor but its own."""
+    modalities = body.get("modalities")
+    if isinstance(modalities, list) and "audio" in modalities:
+        return [Loss("audio output", "modalities", meaning=True)]
+    return []
 
 
 class _Conversation:
@@ -190,7 +198,8 @@ class _Conversation:
 def _parts(content: JSON, path: str) -> Iterator[Part]:
     """The parts of a message's ``content``: a string, an array of parts, or nothing."""
     if isinstance(content, str):
-        yield TextPart(content)
+        if content:
+            yield TextPart(content)
     elif isinstance(content, list):
         for where, part in numbered(content, path):
             yield _part(part, where)

@@ -24,8 +24,8 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
     else:
         context.losses.extend(request.dropped)
         body = _translated(request, context)
+    options = body.pop("stream_options", None)
     if context.stream:
-        options = body.get("stream_options")
         body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     return body
 

@@ -67,7 +67,7 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
 
     :raises UpstreamFailure: it is an error, or has no choices (502).
     """
-    if isinstance(body.get("error"), dict):
+    if body.get("error"):
         raise UpstreamFailure(faults.read_event(body))
     choices = objects(body.get("choices"))
     if not choices:

@@ -195,7 +195,8 @@ def _output(output: JSON, path: str) -> Iterator[Part]:
 def _parts(content: JSON, path: str) -> Iterator[Part]:
     """The parts of a message's ``content`` or a call's ``output``."""
     if isinstance(content, str):
-        yield TextPart(content)
+        if content:
+            yield TextPart(content)
     elif isinstance(content, list):
         for where, part in numbered(content, path):
             yield _part(part, where)

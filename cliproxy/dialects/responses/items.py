@@ -69,7 +69,7 @@ def envelope(asked: Asked, id_: str, model: str | None, created: int | None) -> 
 def finished(base: JSONObject, output: list[JSONObject], finish: Finish, usage: Usage | None) -> JSONObject:
     """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason."""
     reason = _incomplete_reason(output, finish)
-    if reason is not None and output and "status" in output[-1]:
+    if reason is not None and output and output[-1]["type"] in ("message", "function_call"):
         output = [*output[:-1], {**output[-1], "status": "incomplete"}]
     return {
         **base,

@@ -79,6 +79,19 @@ def test_a_streaming_upstream_is_always_asked_for_usage() -> None:
     assert not request.include_usage
 
 
+def test_an_upstream_that_does_not_stream_gets_no_stream_options() -> None:
+    """OpenAI refuses them without a stream."""
+    body = {"model": "m", "messages": [], "stream": True, "stream_options": {"include_usage": True}}
+    again = CHAT.encode_request(CHAT.decode_request(body, minting()), EncodeRequest("up", minting()))
+    assert again == {"model": "up", "messages": [], "stream": False}
+
+
+def test_a_spoken_answer_is_a_loss_of_meaning() -> None:
+    """Only OpenAI's own Chat can answer in sound."""
+    assert decoded(modalities=["text", "audio"]).dropped == [Loss("audio output", "modalities", meaning=True)]
+    assert decoded(modalities=["text"]).dropped == []
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

@@ -115,6 +115,7 @@ def test_usage_is_read(stated: Any, usage: Usage | None) -> None:
     ("body", "status"),
     [
         ({"error": {"message": "m", "type": "rate_limit_error"}}, 429),
+        ({"error": "overloaded"}, 502),
         ({"choices": []}, 502),
         ({"object": "list"}, 502),
         ({"choices": "x"}, 502),
