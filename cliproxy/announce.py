@@ -10,6 +10,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from cliproxy import __version__
+from cliproxy.reload import report
 from cliproxy.routing.credentials import environment_keys
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
@@ -69,7 +70,7 @@ class Announcement(Service):
         """Say it."""
         super().startService()
         for warning in self._warnings:
-            self._log.warn("{warning}", warning=str(warning))
+            report(self._log, warning)
         settings, snapshot = self._daemon.settings, self._daemon.relay.snapshot
         models = len(snapshot.catalog.listed())
         self._log.info(

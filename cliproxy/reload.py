@@ -13,14 +13,21 @@ from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from cliproxy.errors import SettingsError
 from cliproxy.settings.load import Loaded
 from cliproxy.settings.model import Settings
+from cliproxy.settings.problems import Problem, Severity
 
 #: How often the file is looked at, in seconds. It is looked at, not watched: that survives editors which replace it.
 POLL_SECONDS: Final = 1.0
+
+
+def report(log: Logger, problem: Problem) -> None:
+    """Log a problem of a configuration that is used all the same."""
+    level = LogLevel.error if problem.severity is Severity.SKIPPED else LogLevel.warn
+    log.emit(level, "{problem}", problem=str(problem))
 
 
 class Reloader(Service):
@@ -78,7 +85,7 @@ class Reloader(Service):
             self._log.error("{path}: the last good configuration stays in force", path=str(self._path))
             return False
         for warning in loaded.warnings:
-            self._log.warn("{warning}", warning=str(warning))
+            report(self._log, warning)
         self._log.info("{path}: reloaded", path=str(self._path))
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
@@ -110,6 +112,32 @@ class Lists(SynchronousTestCase):
         self.assertEqual(world.get("/v1/models/GPT-X").json["id"], "gpt-x")
         self.assertEqual(world.get("/v1beta/models/gemini-x").json["name"], "models/gemini-x")
         self.assertEqual(world.get("/v1/models/nobody").status, 404)
+
+
+class Mounted(SynchronousTestCase):
+    """The tree is an IResource that can be mounted in anybody's site, at any place."""
+
+    def test_below_a_prefix(self) -> None:
+        """Below a prefix of a plain twisted.web site every route is found, and a large body arrives whole."""
+        world = World(settings())
+        self.addCleanup(world.close)
+        vendor = world.vendor("chat.test")
+        vendor.script = lambda request: request.answer(200, CHAT_ANSWER)
+        root = Resource()
+        root.putChild(b"llm", world.service.resource)
+        site = Site(root, reactor=world.reactor)
+        body = {**CHAT, "messages": [{"role": "user", "content": "x" * 150_000}]}
+        for path, status in (
+            ("/llm/v1/models", 200),
+            ("/llm/healthz", 200),
+            ("/llm/v1/nothing", 404),
+            ("/v1/models", 404),
+        ):
+            self.assertEqual(world.get(path, site=site).status, status, path)
+        self.assertEqual(world.post("/llm/v1/chat/completions", body, site=site).json, CHAT_ANSWER)
+        self.assertEqual(vendor.last.json, body)
+        path = "/llm/v1beta/models/gemini-x"
+        self.assertEqual(world.get(path, site=site).json["name"], "models/gemini-x")
 
 
 class Endpoints(SynchronousTestCase):

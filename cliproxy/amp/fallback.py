@@ -21,9 +21,10 @@ from zope.interface import implementer
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.tunnel import End, end_factory, join
 from cliproxy.errors import UpstreamFailure
-from cliproxy.front.access import Access, is_loopback
+from cliproxy.front.access import Access
 from cliproxy.front.routes import Answer, Call, Front
 from cliproxy.providers.interface import UpstreamRequest
+from cliproxy.settings.refusals import is_loopback
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
 from cliproxy.upstream.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder
 from cliproxy.wire.headers import end_to_end, without

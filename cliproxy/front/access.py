@@ -19,6 +19,7 @@ import bcrypt
 
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Settings
+from cliproxy.settings.refusals import is_loopback
 
 
 class Access(enum.Enum):
@@ -64,16 +65,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host``, an address or a name, can only be this machine."""
-    if host.lower().rstrip(".") in ("localhost", "ip6-localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def host_of(authority: str) -> str:

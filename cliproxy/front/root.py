@@ -58,7 +58,7 @@ class RootResource(Resource):
 
     def render(self, request: Request) -> int | bytes:
         """Answer one request."""
-        path = request.path
+        path = _own_path(request)
         endpoint = self._exact.get((request.method, path))
         if endpoint is not None:
             self._front.run(request, endpoint)
@@ -100,6 +100,14 @@ class RootResource(Resource):
         request.setResponseCode(status)
         request.setHeader(b"Content-Type", b"application/json")
         return error_body(dialect_of(request.path), ErrorDetail(status, sentence))
+
+
+def _own_path(request: Request) -> bytes:
+    """The path below the place this resource is mounted at, as it was sent."""
+    mounted = len(request.prepath or ())
+    if not mounted:
+        return request.path
+    return b"/" + b"/".join(request.path.split(b"/")[1 + mounted :])
 
 
 def _endpoint(app: Klein, name: str) -> Callable[[Request], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
+from io import BytesIO
 from typing import Any, Final
 
 import attrs
@@ -65,10 +66,11 @@ class Call:
         :raises RequestFault: 415 for a coding we do not know, 400 for a damaged one, 413 for what unpacks to too much.
         """
         if self._raw is None:
-            content: Any = self.request.content
-            data: bytes = content.getvalue()
+            data = body_of(self.request)
             coding = self.headers.get("content-encoding", "") if data else ""
             limit = self.snapshot.settings.max_body_mb * 1024 * 1024
+            if len(data) > limit:  # our own site has refused that earlier; another one has not
+                raise RequestFault.bad("the body is larger than this server accepts (max-body-mb)", status=413)
             self._raw = _unpacked(data, coding, limit) if coding else data
         return self._raw
 
@@ -127,6 +129,16 @@ class Routes(Klein):
             return registered
 
         return register
+
+
+def body_of(request: Request) -> bytes:
+    """A request's body as it came. In a site that is not ours it may be in a file."""
+    content: Any = request.content
+    if isinstance(content, BytesIO):
+        return content.getvalue()
+    content.seek(0)
+    data: bytes = content.read()
+    return data
 
 
 def _unpacked(data: bytes, coding: str, limit: int) -> bytes:

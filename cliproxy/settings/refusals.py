@@ -24,9 +24,9 @@ def refusals(settings: Settings) -> Iterator[tuple[str, str]]:
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address. Empty is every interface; of names only ``localhost`` is trusted."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower().rstrip(".") == "localhost"
 
 
 def is_sample_key(key: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.errors import RequestFault
-from cliproxy.front.access import Client, Gate, candidates, host_of, is_loopback
+from cliproxy.front.access import Client, Gate, candidates, host_of
 from cliproxy.settings.model import ClientKey, Secret, Settings
+from cliproxy.settings.refusals import is_loopback
 
 KEYED = Settings(api_keys=(ClientKey(Secret("sk-one")), ClientKey(Secret("sk-two"), strict_translation=True)))
 

@@ -229,16 +229,23 @@ class World:
         self.reactor.servers[host, port] = vendor.connect
         return vendor
 
-    def send(self, data: bytes, peer: str = "127.0.0.1") -> Call:
-        """Raw bytes on a new connection."""
+    def send(self, data: bytes, peer: str = "127.0.0.1", site: Any = None) -> Call:
+        """Raw bytes on a new connection, to the daemon's own site or another."""
         call = Call()
-        transport: Transport = self.reactor.connect(call, self.service.site.buildProtocol(None), peer=peer)
+        server = (site or self.service.site).buildProtocol(None)
+        transport: Transport = self.reactor.connect(call, server, peer=peer)
         transport.write(data)
         self.flow()
         return call
 
     def request(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, key: str | None = KEY
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = KEY,
+        site: Any = None,
     ) -> Call:
         """One request on a new connection. A body that is not bytes becomes JSON."""
         data = b"" if body is None else body if isinstance(body, bytes) else dumps(body)
@@ -249,15 +256,17 @@ class World:
             fields["Content-Type"] = "application/json"
         fields.update(headers or {})
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        return self.send(head.encode() + b"\r\n" + data)
+        return self.send(head.encode() + b"\r\n" + data, site=site)
 
-    def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None, key: str | None = KEY) -> Call:
+    def post(
+        self, path: str, body: Any, headers: Mapping[str, str] | None = None, key: str | None = KEY, site: Any = None
+    ) -> Call:
         """A POST."""
-        return self.request("POST", path, body, headers, key)
+        return self.request("POST", path, body, headers, key, site)
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, key: str | None = KEY) -> Call:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, key: str | None = KEY, site: Any = None) -> Call:
         """A GET."""
-        return self.request("GET", path, None, headers, key)
+        return self.request("GET", path, None, headers, key, site)
 
     def flow(self) -> None:
         """Let everything move that can, without time passing."""
