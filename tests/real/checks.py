@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -322,8 +324,8 @@ def grammar_and_types(cell: Cell, stream: bool) -> None:
         grammar.check_whole(cell.client.name, answer.json)
 
 
-def _raw_request(cell: Cell, stream: bool) -> tuple[str, dict[str, Any]]:
-    model, text, tool = cell.model("think-tool"), "scene:think-tool", TOOLS[0]
+def _raw_request(cell: Cell, stream: bool, scene: str = "think-tool") -> tuple[str, dict[str, Any]]:
+    model, text, tool = cell.model(scene), f"scene:{scene}", TOOLS[0]
     match cell.client.name:
         case "openai":
             function: dict[str, Any] = {"type": "function"}
@@ -468,6 +470,23 @@ def hang_up(cell: Cell) -> None:
     cell.vendor.until(lambda: record.left, 2.0)
     assert record.left is not None
     assert record.left - left < 1.0
+
+
+@check
+def hang_up_on_a_whole_answer(cell: Cell) -> None:
+    """A client that leaves before its whole answer has come takes the upstream request with it within a second."""
+    path, body = _raw_request(cell, False, "endless")
+    url = urlsplit(cell.house.daemon.url)
+    before = len(cell.vendor.records)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=10)
+    headers = {"Authorization": f"Bearer {cell.house.daemon.key}", "Content-Type": "application/json"}
+    connection.request("POST", path, json.dumps(body), headers)
+    record = cell.vendor.until(lambda: cell.vendor.records[before:])[0]
+    left = time.monotonic()
+    connection.close()
+    cell.vendor.until(lambda: record.left, 2.0)
+    assert record.left - left < 1.0
+    assert len(cell.vendor.records) == before + 1
 
 
 def _raises(client: Client, word: str, action: Callable[[], Any]) -> Exception:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 CLIENT_KEY = "sk-client-canary-c0ffee-11"
 #: Seconds within which the daemon must be ready, and within which it must have ended.
 PATIENCE = 30.0
+#: Exit codes of a clean end: twistd, having stopped in good order, ends itself with the signal that told it to.
+CLEAN = (0, -signal.SIGTERM)
 
 
 class Daemon:
@@ -36,7 +39,7 @@ class Daemon:
         self.log = directory / "daemon.log"
         self._secrets = (CLIENT_KEY, *secrets)
         self._config = directory / "config.yaml"
-        whole = {
+        self.settings = {
             "host": "127.0.0.1",
             "port": self.port,
             "api-keys": [CLIENT_KEY],
@@ -44,7 +47,7 @@ class Daemon:
             "state-file": str(directory / "state.json"),
             **settings,
         }
-        self._config.write_text(json.dumps(whole, indent=1))  # JSON is YAML
+        self.write(json.dumps(self.settings, indent=1))  # JSON is YAML
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Daemon:
@@ -57,7 +60,7 @@ class Daemon:
                 command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            self._await_readiness()
+            self.until(self._ready)
         except BaseException:
             self._process.kill()
             self._process.wait()
@@ -71,17 +74,37 @@ class Daemon:
         if kind is None:
             self.check_log()
 
+    def write(self, config: str) -> None:
+        """Replace the configuration file, as an editor does: whole or not at all."""
+        new = self._config.with_suffix(".new")
+        new.write_text(config)
+        new.replace(self._config)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def ended(self, seconds: float = PATIENCE) -> int:
+        """Its exit code, once it has ended.
+
+        :raises AssertionError: it has not within ``seconds``.
+        """
+        assert self._process is not None
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"the daemon did not end within {seconds} s") from None
+
     def stop(self) -> None:
-        """End it as an init script would, and see that it ends."""
+        """End it as an init script would, and see that it ends well."""
         assert self._process is not None
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-                raise AssertionError(f"the daemon did not end within {PATIENCE} s of SIGTERM") from None
+            self.signal(signal.SIGTERM)
+        code = self.ended()
+        assert code in CLEAN, f"exit code {code}"
 
     @property
     def alive(self) -> bool:
@@ -106,14 +129,19 @@ class Daemon:
         for secret in self._secrets:
             assert secret not in text, f"{secret} was logged: {text[max(0, text.index(secret) - 200) :][:300]}"
 
-    def _await_readiness(self) -> None:
+    def until(self, what: Callable[[], object], seconds: float = PATIENCE) -> None:
+        """Look again and again until something is so.
+
+        :raises AssertionError: it is not within ``seconds``, or the daemon has ended.
+        """
         assert self._process is not None
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + seconds
         tick = threading.Event()
-        while not self._ready():
+        while not what():
             ended = self._process.poll()
-            assert ended is None, f"the daemon ended with {ended}: {self.log.read_text(errors='replace')[-3000:]}"
-            assert time.monotonic() < deadline, f"not ready: {self.log.read_text(errors='replace')[-3000:]}"
+            log = self.log.read_text(errors="replace")[-3000:]
+            assert ended is None, f"the daemon ended with {ended}: {log}"
+            assert time.monotonic() < deadline, f"not within {seconds} s: {log}"
             tick.wait(0.05)
 
     def _ready(self) -> bool:
