@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.logger import LogPublisher, globalLogPublisher
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.upstream.client import Client, Timeouts
+from cliproxy.upstream.http11 import Connection
 from tests.upstream.peers import OK, TIMEOUTS, NetworkCase, Peer, Sink, request
 
 STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -87,6 +89,28 @@ class Reuse(NetworkCase):
         self.reactor.advance(2)
         self.reactor.flow()
         self.assertIsNotNone(self.peers[0].gone)
+
+    def test_a_connection_that_expires_now_is_not_taken(self) -> None:
+        """In the turn in which it is closed it is no longer to be had."""
+        self.answered()
+        self.reactor.advance(56)
+        self.assertEqual(self.body_of(self.answered()), b"hi")
+        self.assertEqual(len(self.peers), 2)
+
+    def test_closed_connections_are_let_go(self) -> None:
+        """Nothing of a connection that ended while idle stays behind, though its origin stays in use."""
+
+        def alive() -> list[Connection]:
+            gc.collect()
+            return [thing for thing in gc.get_objects() if isinstance(thing, Connection)]
+
+        others = alive()
+        self.send(), self.send()
+        self.say(OK, 0)
+        self.say(OK, 1)
+        self.hang_up(0)
+        mine = [connection for connection in alive() if connection not in others]
+        self.assertEqual([connection.closed for connection in mine], [False])
 
     def test_use_renews_a_connections_time(self) -> None:
         """The idle limit runs from the last answer."""

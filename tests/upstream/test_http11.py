@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.upstream.client import UpstreamResponse
+from cliproxy.upstream.coding import GzipDecoder
 from tests.upstream.peers import OK, TIMEOUTS, NetworkCase, Sink, request
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -313,6 +314,25 @@ class Pace(NetworkCase):
         self.assertGreater(seen, 5)
         self.assertEqual((sink.body, sink.ends), (text, [None]))
 
+    def test_a_sink_that_resumes_within_a_delivery_is_not_entered_again(self) -> None:
+        """The next piece comes after received has returned, so pieces never overtake each other."""
+        text = bytes(range(256)) * 2000
+        data = gzip.compress(text)
+        response = self.answered(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(data), data)
+        )
+
+        class Eager(Sink):
+            def received(self, data: bytes) -> None:
+                response.pause()
+                response.resume()
+                super().received(data)
+
+        sink = Eager()
+        response.deliver(sink)
+        self.assertGreater(len(sink.pieces), 5)
+        self.assertEqual((sink.body, sink.ends), (text, [None]))
+
     def test_the_end_waits_for_a_paused_reader(self) -> None:
         """No callback comes between pause and resume, the last one included, even when the wire is over."""
         response = self.answered(CHUNKED)
@@ -537,6 +557,21 @@ class Reading(NetworkCase):
         self.assertEqual(self.body_of(response, 5), b"abcde")
         self.reactor.flow()
         self.assertIsNotNone(self.peers[0].gone)
+
+    def test_a_bomb_over_the_limit_is_not_decoded_further(self) -> None:
+        """What is not wanted is not unpacked either."""
+        reads: list[int] = []
+        read = GzipDecoder.read
+
+        def counted(decoder: GzipDecoder) -> bytes:
+            reads.append(1)
+            return read(decoder)
+
+        self.patch(GzipDecoder, "read", counted)
+        bomb = gzip.compress(b"\0" * 30_000_000)
+        response = self.answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(bomb), bomb))
+        self.assertEqual(self.body_of(response, 100_000), b"\0" * 100_000)
+        self.assertEqual(len(reads), 2)
 
     def test_a_body_of_the_limit_is_whole(self) -> None:
         """Exactly ``limit`` bytes are no excess."""
