@@ -106,7 +106,7 @@ class Health:
         """An attempt begun at ``began`` showed content: the probe has succeeded, the key and the quota are good."""
         self.quota_level = 0
         if not self.cooling(began):
-            self.until = self.reason = self.resets_at = None
+            self.until = self.reason = None
             self.status = 0
 
     def succeeded(self) -> None:

@@ -268,6 +268,11 @@ class Pool:
             self._homes.served(lease.walk.conversation, key_of(lease.candidate), now)
         self._tidy(lease.candidate)
 
+    def observe(self, lease: Lease[OfferT], seconds: float, now: float) -> None:
+        """The vendor says on a good answer that its window is renewed in so many seconds."""
+        key = key_of(lease.candidate)
+        self._health.setdefault(key, Health()).resets_at = now + seconds
+
     def succeed(self, lease: Lease[OfferT], now: float) -> None:
         """The answer ended well."""
         if lease.ended:

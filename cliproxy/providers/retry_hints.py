@@ -14,6 +14,9 @@ from cliproxy.jsontypes import JSON, JSONObject
 #: No hint is believed beyond this many seconds.
 LONGEST: Final = 86_400.0
 
+_OPENAI_LIMITS: Final = ("requests", "tokens")
+_ANTHROPIC_LIMITS: Final = ("requests", "tokens", "input-tokens", "output-tokens")
+
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TERM = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)(ns|us|µs|ms|s|m|h)")
 _DURATION = re.compile(r"(?:\d{1,15}(?:\.\d{0,15})?(?:ns|us|µs|ms|s|m|h)){1,8}")
@@ -36,6 +39,13 @@ def retry_hint(status: int, headers: Mapping[str, str], body: JSON, now: float) 
         if seconds is not None and seconds > 0:
             return min(seconds, LONGEST)
     return None
+
+
+def renewal(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the first of the vendor's rate windows is renewed, as any answer may say; None when it does not."""
+    waits = [duration(headers.get(f"x-ratelimit-reset-{limit}")) for limit in _OPENAI_LIMITS]
+    waits += [_anthropic_wait(headers, limit, now) for limit in _ANTHROPIC_LIMITS]
+    return min((min(wait, LONGEST) for wait in waits if wait is not None and wait > 0), default=None)
 
 
 def duration(text: JSON) -> float | None:
@@ -105,7 +115,7 @@ def _retry_after(value: str, now: float) -> float | None:
 def _openai_reset(headers: Mapping[str, str]) -> float | None:
     """The reset of the limit that is used up, else the later one."""
     resets = {}
-    for limit in ("requests", "tokens"):
+    for limit in _OPENAI_LIMITS:
         seconds = duration(headers.get(f"x-ratelimit-reset-{limit}"))
         if seconds is not None:
             resets[limit] = seconds
@@ -116,12 +126,15 @@ def _openai_reset(headers: Mapping[str, str]) -> float | None:
 def _anthropic_reset(headers: Mapping[str, str], now: float) -> float | None:
     """The earliest reset among the limits that are used up."""
     waits = []
-    for limit in ("requests", "tokens", "input-tokens", "output-tokens"):
-        name = f"anthropic-ratelimit-{limit}"
-        if headers.get(f"{name}-remaining", "").strip() == "0":
-            try:
-                when = datetime.fromisoformat(headers.get(f"{name}-reset", "").strip())
-            except ValueError:
-                continue
-            waits.append((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now)
-    return min((wait for wait in waits if wait > 0), default=None)
+    for limit in _ANTHROPIC_LIMITS:
+        if headers.get(f"anthropic-ratelimit-{limit}-remaining", "").strip() == "0":
+            waits.append(_anthropic_wait(headers, limit, now))
+    return min((wait for wait in waits if wait is not None and wait > 0), default=None)
+
+
+def _anthropic_wait(headers: Mapping[str, str], limit: str, now: float) -> float | None:
+    try:
+        when = datetime.fromisoformat(headers.get(f"anthropic-ratelimit-{limit}-reset", "").strip())
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now

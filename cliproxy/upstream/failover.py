@@ -99,6 +99,11 @@ class Failover:
             self.pool.fail(lease, _judged(lease, failure), self._clock.seconds())
         self._leases.settle(lease)
 
+    def observe(self, lease: Lease[Candidate], renewal: float | None) -> None:
+        """A good answer says in how many seconds the vendor's window is renewed (None: it does not)."""
+        if renewal is not None:
+            self.pool.observe(lease, renewal, self._clock.seconds())
+
     def clear(self, credential: str | None = None, model: str | None = None) -> int:
         """The operator frees what is cooled (:meth:`Pool.clear`); who waits for it goes on at once."""
         freed = self.pool.clear(credential, model)
