@@ -109,6 +109,7 @@ class Reuse(NetworkCase):
         self.say(OK, 0)
         self.say(OK, 1)
         self.hang_up(0)
+        del self.peers[0]  # its transport knows ours
         mine = [connection for connection in alive() if connection not in others]
         self.assertEqual([connection.closed for connection in mine], [False])
 
