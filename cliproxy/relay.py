@@ -47,7 +47,6 @@ class _Delivery:
     """What an attempt that succeeded has to give: a stream to pour, or a whole body."""
 
     lease: Lease[Candidate]
-    outbound: Outbound
     pump: Pump | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
@@ -141,7 +140,7 @@ class Relay:
         if exchange.strict:
             _refuse_losses(outbound.losses)
         if outbound.request is None:
-            return _Delivery(lease, outbound, body=outbound.counted_here(), headers=ESTIMATED)
+            return _Delivery(lease, body=outbound.counted_here(), headers=ESTIMATED)
         timeouts = Timeouts(
             connect=settings.connect_timeout_seconds,
             first_byte=settings.first_byte_timeout_seconds,
@@ -163,10 +162,10 @@ class Relay:
         if not 200 <= response.status < 300:
             if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
                 response.cancel()
-                return _Delivery(lease, outbound, body=outbound.counted_here(), headers=ESTIMATED)
+                return _Delivery(lease, body=outbound.counted_here(), headers=ESTIMATED)
             raise await self._judged(exchange, lease, response)
         if operation is not Operation.GENERATE:
-            return _Delivery(lease, outbound, body=outbound.finish(await response.read(ANSWER_LIMIT)))
+            return _Delivery(lease, body=outbound.finish(await response.read(ANSWER_LIMIT)))
         return await self._generate(exchange, lease, outbound, response)
 
     async def _generate(
@@ -180,8 +179,8 @@ class Relay:
         exchange.pump = pump = Pump(response, transcoder)
         if exchange.inbound.stream:
             await pump.held()
-            return _Delivery(lease, outbound, pump=pump)
-        return _Delivery(lease, outbound, pump=pump, body=await pump.whole())
+            return _Delivery(lease, pump=pump)
+        return _Delivery(lease, pump=pump, body=await pump.whole())
 
     async def _judged(self, exchange: Exchange, lease: Lease[Candidate], response: UpstreamResponse) -> UpstreamFailure:
         body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
@@ -202,6 +201,7 @@ class Relay:
         assert delivery.pump is not None
         kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
         reply.begin(200, [*kind, *self._headers(exchange)])
+        exchange.inbound.release()
         try:
             await delivery.pump.pour(reply)
         except CancelledError:

@@ -230,6 +230,8 @@ class Front:
             return self._error(request, fault)
         if result is None or isinstance(result, Answer):
             return self.answer(request, result)
+        if isinstance(result, Deferred):  # the relay's: it answers, whatever happens
+            return result
         return Deferred.fromCoroutine(self._finish(request, result))
 
     def _admit(
@@ -290,7 +292,7 @@ class Front:
             return "draining"
         return None if self.relay.snapshot.catalog.listed() else "no models: no credential is configured"
 
-    async def complete(
+    def complete(
         self,
         call: Call,
         dialect: Dialect,
@@ -304,8 +306,8 @@ class Front:
         model: str | None = None,
         stream: bool | None = None,
         alt: str = "",
-    ) -> None:
-        """Relay one request.
+    ) -> Deferred[None]:
+        """Relay one request; gives :meth:`Relay.start <cliproxy.relay.Relay.start>`'s Deferred.
 
         :param body: the client's own, or what was made of it; then ``raw`` is its bytes.
         :param reader: reads the body when it is not in ``dialect``.
@@ -327,8 +329,10 @@ class Front:
         )
         own = call.client.key.strict_translation if call.client.key is not None else None
         strict = call.snapshot.settings.strict_translation if own is None else own
+        content: Any = call.request.content
+        content.close()  # an answer can take long, and all that is still wanted of the body is in ``inbound``
         reply = HTTPReply(call.request)
-        await self.relay.start(
+        return self.relay.start(
             Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict, route, edit)
         )
 

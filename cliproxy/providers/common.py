@@ -96,7 +96,7 @@ def _overridden(named: Headers, configured: Headers) -> list[tuple[str, str]]:
 
 
 def _sendable(text: str) -> bool:
-    return not any(char in text for char in "\r\n\0")
+    return "\n" not in text and "\r" not in text and "\0" not in text
 
 
 def _json_or_text(body: bytes) -> JSON:

@@ -17,7 +17,7 @@ class Inbound:
     """One client request, read but not translated.
 
     :ivar reader: the dialect the body is written in.
-    :ivar raw: the body's bytes; ``body`` is their parsed object, not to be changed.
+    :ivar raw: the body's bytes.
     :ivar model: the name as asked, from the body or the path.
     :ivar headers: lower-case names, first values.
     :ivar alt: a Gemini client's ``alt`` when neither empty nor ``sse``.
@@ -25,7 +25,7 @@ class Inbound:
 
     reader: Dialect
     raw: bytes
-    body: JSONObject
+    _body: JSONObject | None
     model: str
     stream: bool = False
     operation: Operation = Operation.GENERATE
@@ -47,7 +47,21 @@ class Inbound:
             self._decoded = self.reader.decode_request(self.body, mint)
         return self._decoded
 
-    def copy(self) -> JSONObject:
-        """A body of one's own, to edit."""
-        body: JSONObject = loads(self.raw)
+    @property
+    def body(self) -> JSONObject:
+        """The parsed body, not to be changed."""
+        if self._body is None:
+            self._body = loads(self.raw)
+        return self._body
+
+    def take(self) -> JSONObject:
+        """The parsed body, to edit. Whoever asks afterwards has it parsed again: parsing is most of the cost of a large
+        request, and hardly any is asked for twice."""
+        body, self._body = self.body, None
         return body
+
+    def release(self) -> None:
+        """Nothing will be asked any more, however long the answer takes."""
+        self.raw = b""
+        self._body = {}
+        self._decoded = None

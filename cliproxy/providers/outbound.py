@@ -11,7 +11,6 @@ from functools import partial
 import attrs
 
 from cliproxy.dialects import embeddings
-from cliproxy.dialects.gemini.repair import repair
 from cliproxy.dialects.identity import edit_request
 from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest, Mint
 from cliproxy.dialects.registry import DIALECTS
@@ -80,7 +79,9 @@ def prepare(
     operation = inbound.operation
     # Compaction is asked for in Responses, whatever else the provider speaks; those that know it say so in finish_body.
     source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
-    asked = Asked(model=inbound.model, mint=mint, now=now, body=inbound.body)
+    asked = Asked(model=inbound.model, mint=mint, now=now)
+    if target.name == "responses":  # its answers echo the request
+        asked.body = loads(inbound.raw) if inbound.dialect == source.name else inbound.body
     outbound = Outbound(source, target, asked, None, partial(_counted_here, inbound, candidate, asked, source, target))
     if operation is Operation.COUNT and not provider.counts_upstream:
         return outbound
@@ -103,7 +104,7 @@ def prepare(
         client_headers=inbound.headers,
         alt=inbound.alt if same else "",
         thinking_by_client=same and candidate.suffix is None,
-        claude_user_id=_claude_user(inbound),
+        claude_user_id=None if same else _claude_user(inbound),
     )
     provider.finish_body(call, candidate.credential)
     outbound.request = provider.prepare(call, candidate.credential)
@@ -113,8 +114,8 @@ def prepare(
 
 
 def _unchanged(inbound: Inbound, asked: Asked, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
-    """The identity lane's body: a copy with next to nothing changed."""
-    body = inbound.copy()
+    """The identity lane's body: the client's own with next to nothing changed."""
+    body = inbound.take()
     options = body.get("stream_options")
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
     asked.request = CompletionRequest(dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage)
@@ -197,7 +198,7 @@ def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same:
     if outbound.source.name not in ("openai", "gemini"):
         raise RequestFault.bad("this model's provider has no embeddings", status=501)
     if same:
-        body = inbound.copy()
+        body = inbound.take()
         edit_request(outbound.source.name, body, model=candidate.model, stream=False)
         return body
     if outbound.source.name == "gemini":

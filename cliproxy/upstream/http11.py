@@ -110,7 +110,7 @@ class Connection(TwistedProtocol):
         :return: fires when the head of the answer is there; fails with :class:`UpstreamFailure`, of the kind STALE when
             a connection used before died without a byte. Cancelling it closes the connection.
         """
-        assert self._exchange is None and not self.closed
+        assert self._exchange is None and self._response is None and not self.closed
         self._exchange = exchange
         self._heard = False
         self._interim = 0
@@ -183,6 +183,7 @@ class Connection(TwistedProtocol):
         except (ProtocolFault, DamagedCoding) as fault:
             self.fail(f"{self.origin} answered with {fault}")
             return
+        self._exchange = None  # the request, which may be large, is not needed for as long as its answer takes
         self._reusable = keeps_alive(head)
         self._body = body
         self._response = response
@@ -213,7 +214,7 @@ class Connection(TwistedProtocol):
 
     def _finish(self, *, reusable: bool) -> None:
         """The exchange is over: back to the owner with the connection, or away with it."""
-        self._body = self._response = self._exchange = None
+        self._body = self._response = None
         self._used = True
         if reusable and self._upload is None and not self.closed:
             self.resume()
