@@ -107,6 +107,7 @@ class UnchangedStream(Facts):
     _sequence: int = attrs.field(default=-1, init=False)
     _emitted: bool = attrs.field(default=False, init=False)
     _done: bool = attrs.field(default=False, init=False)
+    _array_end: bytes = attrs.field(default=b"", init=False)
 
     def __attrs_post_init__(self) -> None:
         self._blocks = BlockReader(self.limit)
@@ -119,9 +120,9 @@ class UnchangedStream(Facts):
             if self.ended:
                 return frames
             frames += self._pass(block)
+            self._emitted = self._emitted or bool(frames)
         if self._blocks.too_long and not self.ended:
             frames += self._break(TOO_LONG)
-        self._emitted = self._emitted or bool(frames)
         return frames
 
     def close(self) -> list[bytes]:
@@ -140,6 +141,8 @@ class UnchangedStream(Facts):
                 self.note(event)
             if self.failed is not None:
                 frames += self._error_frames(self.failed)
+            elif self._array_end:
+                frames.append(self._array_end)
         return frames
 
     def fail(self, detail: ErrorDetail) -> list[bytes]:
@@ -158,8 +161,8 @@ class UnchangedStream(Facts):
         except InvalidJSON:
             return self._break(MALFORMED)
         if not payloads:
-            return [block.raw] if block.data is None and block.raw else []
-        changed = not block.raw
+            return self._pass_bare(block)
+        changed = not block.raw or (self._blocks.is_array and self.edit is not None)
         if self.started and not changed and self.edit is None and self._is_more(payloads):
             return [block.raw]
         rewritten: list[Payload] = []
@@ -179,9 +182,25 @@ class UnchangedStream(Facts):
                 rewritten.append(kept)
         if not changed:
             return [block.raw]
+        return self._framed(rewritten)
+
+    def _pass_bare(self, block: Block) -> list[bytes]:
+        """A block without a payload: comments pass, an array's closing bracket waits until the end is known to be good."""
+        if block.data is not None or not block.raw:
+            return []
         if self._blocks.is_array:
-            return [_array_element(block, payload) for payload in rewritten if isinstance(payload, dict)]
-        return [self.dialect.frame(payload) for payload in rewritten]
+            self._array_end = block.raw
+            return []
+        return [block.raw]
+
+    def _framed(self, payloads: list[Payload]) -> list[bytes]:
+        """Payloads that are not passed as they came, in the stream's framing."""
+        if not self._blocks.is_array:
+            return [frame for payload in payloads if (frame := self.dialect.frame(payload))]
+        frames: list[bytes] = []
+        for payload in payloads:
+            frames.append((b",\n" if self._emitted or frames else b"[") + dumps(payload))
+        return frames
 
     def _may_pass(self, block: Block) -> bool:
         """Whether the block's bytes suit the client. Google's clients take every line but a plain data line for
@@ -244,18 +263,8 @@ class UnchangedStream(Facts):
             if isinstance(payload, dict) and "sequence_number" in payload:
                 self._sequence += 1
                 payload["sequence_number"] = self._sequence
-        if self._blocks.is_array:
-            separator = b",\n" if self._emitted else b"["
-            return [
-                separator + b",\n".join(dumps(payload) for payload in payloads if isinstance(payload, dict)) + b"\n]"
-            ]
-        return [self.dialect.frame(payload) for payload in payloads]
-
-
-def _array_element(block: Block, payload: JSONObject) -> bytes:
-    """A rewritten element with the separator its block came with."""
-    assert block.data is not None
-    return block.raw.removesuffix(block.data) + dumps(payload)
+        frames = self._framed(payloads)
+        return [*frames, b"]"] if self._blocks.is_array else frames
 
 
 @attrs.define

@@ -148,6 +148,7 @@ def test_a_whole_stream(source: str, target: str) -> None:
     assert transcoder.finish is not None
     assert transcoder.finish.unified == "stop"
     assert "".join(texts(target, payloads_of(b"".join(out)))) == "Hello"
+    assert all(out), "an empty piece would end a chunked body"
 
 
 def texts(name: str, payloads: list[Any]) -> list[str]:

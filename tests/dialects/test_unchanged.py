@@ -218,14 +218,40 @@ def test_done_without_an_answer_is_no_end() -> None:
     assert transcoder.failed is not None
 
 
-def test_an_array_passes_untouched() -> None:
-    """A client that asked for a JSON array gets the upstream's own, and a closed one when the answer fails."""
+@pytest.mark.parametrize("size", [1, 10, 1 << 20])
+def test_an_array_passes_untouched(size: int) -> None:
+    """A client that asked for a JSON array gets the upstream's own bytes."""
     data = json.dumps(STREAMS["gemini"], indent=2).encode()
-    for size in (1, 10, 1000):
-        assert passed(relay("gemini"), data, size) == data
-    cut = json.loads(passed(relay("gemini"), data[: data.rindex(b"finishReason")]))
-    assert cut[:2] == STREAMS["gemini"][:2]
-    assert "error" in cut[2]
+    assert passed(relay("gemini"), data, size) == data
+
+
+@pytest.mark.parametrize("size", [1, 10, 1 << 20])
+def test_an_array_that_fails_is_still_an_array(size: int) -> None:
+    """Cut, malformed, in error or closed without a finish: what came, then the error as the last element."""
+    first, second = (json.dumps(payload).encode() for payload in STREAMS["gemini"][:2])
+    for data in (
+        b"[" + first + b",\n" + second,
+        b"[" + first + b"," + second + b",{oops},",
+        b"[" + first + b"," + second + b"]",
+    ):
+        *came, error = json.loads(passed(relay("gemini"), data, size))
+        assert came == STREAMS["gemini"][:2]
+        assert "error" in error
+    [error] = json.loads(passed(relay("gemini"), b"[{oops}]", size))
+    assert "error" in error
+
+
+@pytest.mark.parametrize("size", [1, 10, 1 << 20])
+def test_an_array_can_be_edited(size: int) -> None:
+    """Elements are written anew between brackets of their own, the first of them withheld or not."""
+    data = json.dumps(STREAMS["gemini"], indent=2).encode()
+
+    def edit(payload: dict[str, Any]) -> dict[str, Any] | None:
+        return None if "Hel" in json.dumps(payload) else {**payload, "edited": True}
+
+    assert json.loads(passed(relay("gemini", edit=edit), data, size)) == [
+        {**payload, "edited": True} for payload in STREAMS["gemini"][1:]
+    ]
 
 
 def test_facts_are_the_same_as_when_everything_is_decoded() -> None:
