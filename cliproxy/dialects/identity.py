@@ -12,6 +12,7 @@ import attrs
 
 from cliproxy.dialects.claude.repair import repair as repair_claude
 from cliproxy.dialects.gemini.repair import repair as repair_gemini
+from cliproxy.dialects.responses.repair import repair as repair_responses
 from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
@@ -24,8 +25,8 @@ _ESCAPED_MODEL = re.compile(rb'"(?!model")(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\
 def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) -> None:
     """Turn a client's body into the upstream's, in place: ``model``, ``stream`` and, in Chat, the wish for usage.
 
-    Gemini says both in its URL, so its body loses them. What Anthropic and Google would refuse of a conversation that other
-    vendors had a part in is mended.
+    Gemini says both in its URL, so its body loses them. What the vendors would refuse of a conversation
+    that others had a part in is mended.
     """
     if dialect == "gemini":
         repair_gemini(body)
@@ -37,6 +38,8 @@ def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) ->
         body["stream"] = stream
     if dialect == "claude":
         repair_claude(body)
+    if dialect == "responses":
+        repair_responses(body)
     if dialect != "openai":
         return
     options = body.get("stream_options")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 from urllib.parse import urlsplit
 
 from cliproxy.jsontypes import JSON, JSONObject
@@ -29,6 +30,10 @@ _COUNTED = frozenset(
 )
 
 
+#: Anthropic thinks with no fewer tokens.
+LEAST_BUDGET: Final = 1024
+
+
 class Claude(Vendor):
     """``{base}/v1/messages``. A foreign client's request is always streamed, whatever it wants back."""
 
@@ -51,7 +56,7 @@ class Claude(Vendor):
         body["model"] = call.model
         betas = body.pop("betas", None)
         call.betas = [beta for beta in betas if isinstance(beta, str)] if isinstance(betas, list) else []
-        _settle_thinking(body, call.thinking_by_client)
+        _settle_thinking(body, call.thinking_by_client, call.client_dialect)
         if call.operation is Operation.COUNT:
             for name in body.keys() - _COUNTED:
                 del body[name]
@@ -83,8 +88,8 @@ class Claude(Vendor):
         ]
 
 
-def _settle_thinking(body: JSONObject, said_by_client: bool) -> None:
-    """Remove or complete ``thinking`` where Anthropic would refuse the request for it."""
+def _settle_thinking(body: JSONObject, said_by_client: bool, client_dialect: str) -> None:
+    """Remove, raise or complete ``thinking`` where Anthropic would refuse the request for it."""
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
         body.pop("thinking", None)
@@ -100,15 +105,21 @@ def _settle_thinking(body: JSONObject, said_by_client: bool) -> None:
             del body["thinking"]
             return
         body["thinking"] = {**thinking, "budget_tokens": budget}
+    elif client_dialect != "claude" and _is_small(thinking.get("budget_tokens")):
+        body["thinking"] = {**thinking, "budget_tokens": LEAST_BUDGET}  # other vendors' clients do not know of it
     if not said_by_client:
         _drop_sampling(body)
+
+
+def _is_small(budget: JSON) -> bool:
+    return isinstance(budget, int) and 0 < budget < LEAST_BUDGET
 
 
 def _half_of(max_tokens: JSON) -> int | None:
     """A budget for thinking that was asked for without one, None where none fits below ``max_tokens``."""
     if not isinstance(max_tokens, int):
         return None
-    budget = max(1024, max_tokens // 2)
+    budget = max(LEAST_BUDGET, max_tokens // 2)
     return budget if budget < max_tokens else None
 
 

@@ -14,27 +14,34 @@ MOST_BREAKPOINTS: Final = 4
 def mark_for_caching(body: JSONObject) -> None:
     """Mark the last tool, the last system block and the second-to-last user message, in this order, while room remains.
 
-    A section in which the client has marked anything itself is left alone. Changes ``body`` in place.
+    A section in which the client has marked anything itself is left alone, and so is one before a mark of the client's that
+    lasts longer than ours: Anthropic wants the longest first. Changes ``body`` in place.
     """
     tools, system, messages = body.get("tools"), body.get("system"), body.get("messages")
-    whole = 1 if "cache_control" in body else 0
-    in_tools, in_system, in_messages = (sum(_marks(section)) for section in (tools, system, messages))
-    room = MOST_BREAKPOINTS - whole - in_tools - in_system - in_messages
-    if room > 0 and not in_tools and isinstance(tools, list):
+    whole = [body["cache_control"]] if "cache_control" in body else []
+    in_tools, in_system, in_messages = (list(_marks(section)) for section in (tools, system, messages))
+    in_messages += whole
+    room = MOST_BREAKPOINTS - len(in_tools) - len(in_system) - len(in_messages)
+    if room > 0 and not in_tools and not any(map(_lasts, in_system + in_messages)) and isinstance(tools, list):
         room -= _mark_last(tools)
-    if room > 0 and not in_system:
+    if room > 0 and not in_system and not any(map(_lasts, in_messages)):
         room -= _mark_text_or_blocks(body, "system")
-    if room > 0 and not in_messages and not whole and (turn := _second_to_last_user(messages)):
+    if room > 0 and not in_messages and (turn := _second_to_last_user(messages)):
         _mark_text_or_blocks(turn, "content")
 
 
-def _marks(section: JSON) -> Iterator[int]:
-    """One for each breakpoint in tools, system blocks, or messages with the results nested in them."""
+def _marks(section: JSON) -> Iterator[JSON]:
+    """The breakpoints in tools, system blocks, or messages with the results nested in them."""
     for item in section if isinstance(section, list) else ():
         if isinstance(item, dict):
             if item.get("cache_control") is not None:
-                yield 1
+                yield item["cache_control"]
             yield from _marks(item.get("content"))
+
+
+def _lasts(mark: JSON) -> bool:
+    """Whether a breakpoint outlives the five minutes of one without ``ttl``."""
+    return isinstance(mark, dict) and mark.get("ttl") not in (None, "5m")
 
 
 def _second_to_last_user(messages: JSON) -> JSONObject | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,3 +102,22 @@ def test_what_is_added_never_takes_the_total_past_four(tools: Any, system: Any, 
     before = count(body)
     mark_for_caching(body)
     assert count(body) <= max(before, MOST_BREAKPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("where", "marked"),
+    [("tools", ["tools", "system"]), ("system", ["system"]), ("messages", ["messages"])],
+)
+def test_nothing_short_stands_before_what_lasts(where: str, marked: list[str]) -> None:
+    """Before a client's one-hour mark none of ours is put: Anthropic refuses a longer one behind a shorter one."""
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    text = {"type": "text", "text": "x"}
+    body: dict[str, Any] = {
+        "tools": [{"name": "t", "input_schema": {}}],
+        "system": [dict(text)],
+        "messages": [{"role": "user", "content": [dict(text)]}],
+    }
+    last = body[where][-1]["content"][-1] if where == "messages" else body[where][-1]
+    last["cache_control"] = hour
+    mark_for_caching(body)
+    assert [name for name in body if "cache_control" in str(body[name])] == marked

@@ -1,0 +1,39 @@
+"""What is taken out of a Responses body before its own vendor sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cliproxy.dialects import signatures
+from cliproxy.dialects.responses.repair import repair
+from cliproxy.ir.content import Signature
+
+MESSAGE = {"type": "message", "role": "user", "content": "x"}
+GEMINI = signatures.wrap(Signature("gemini", "c2lnbmF0dXJl"))
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "stays"),
+    [
+        ({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABsealed"}, True),
+        ({"type": "reasoning", "summary": [], "encrypted_content": "unknown-but-maybe-theirs"}, True),
+        ({"type": "reasoning", "id": "rs_1", "summary": []}, False),
+        ({"type": "reasoning", "summary": [], "encrypted_content": None}, False),
+        ({"type": "reasoning", "summary": [], "encrypted_content": GEMINI}, False),
+    ],
+)
+def test_reasoning(reasoning: dict[str, Any], stays: bool) -> None:
+    """Reasoning its vendor cannot read goes; its own, and what may be its own, stays as it is."""
+    body = {"input": [MESSAGE, reasoning, MESSAGE]}
+    repair(body)
+    assert body["input"] == ([MESSAGE, reasoning, MESSAGE] if stays else [MESSAGE, MESSAGE])
+
+
+@pytest.mark.parametrize("body", [{}, {"input": "text"}, {"input": [7, None, "x"]}, {"input": {}}])
+def test_odd_bodies(body: dict[str, Any]) -> None:
+    """What is no list of items is left alone."""
+    before = dict(body)
+    repair(body)
+    assert body == before
