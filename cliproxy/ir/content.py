@@ -97,10 +97,7 @@ class ToolCallPart:
 
 @attrs.define
 class ToolResultPart:
-    """What a tool answered. ``name`` is the tool's, when the source says it. ``custom`` as in the call.
-
-    ``value`` is Gemini's structured ``response`` object when the source gave one that is not plain text.
-    """
+    """What a tool answered. ``name`` is the tool's, when the source says it. ``custom`` as in the call."""
 
     call_id: str
     parts: list[Part]
