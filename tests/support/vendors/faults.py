@@ -19,6 +19,17 @@
 | ``deaf`` | sends nothing at all |
 | ``endless`` | never stops talking |
 | ``flood`` | never stops talking, and talks as fast as it is listened to |
+| ``html200`` | answers 200 with a page of HTML, as a captive portal does |
+| ``tooshort`` | sends less than its Content-Length says, and closes |
+| ``redirect`` | sends the client elsewhere, to ``/stolen`` of itself |
+| ``huge500`` | answers 500 with a body of a hundred megabytes |
+| ``interim`` | sends 100 Continue and 103 Early Hints before the good answer |
+| ``http10`` | gives the good answer as HTTP/1.0, ended by the close |
+| ``mute`` | gives the good answer and silently closes the connection it had offered to keep |
+| ``body`` | answers a stream request with a whole body, as some gateways do |
+| ``stream`` | answers a request for a whole body with a stream |
+| ``badgzip`` | says that its body is compressed, which it is not |
+| ``garbage`` | answers with something that is not HTTP |
 
 Not streamed, the scenes that break a stream break the body in the nearest way: cut short, or half a JSON text.
 """
@@ -27,6 +38,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 from tests.support.vendors.script import Heard, Script
@@ -79,10 +91,97 @@ def answer(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -
         exchange.respond(500, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body))
     elif scene == "deaf":
         exchange.wait_until_left()
+    elif scene in _ODD:
+        _ODD[scene](exchange, vendor, script, heard)
     elif heard.stream:
         _stream(exchange, vendor, script, heard)
     else:
         _whole(exchange, vendor, script, heard)
+
+
+def _html(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.respond(200, {"Content-Type": "text/html; charset=utf-8"}, HTML)
+
+
+def _too_short(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    body = vendor.body(script, heard)
+    exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (len(body) + 9))
+    exchange.raw(body)
+    exchange.cut(reset=False)
+
+
+def _redirect(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.respond(307, {"Location": "/stolen", "Content-Type": "text/plain"}, b"elsewhere")
+
+
+def _huge_error(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.begin(500, {"Content-Type": "text/plain"})
+    for _ in range(1600):
+        exchange.send(b"x" * 65536)
+    exchange.end()
+
+
+def _interim(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+    _well(exchange, vendor, script, heard)
+
+
+def _http_1_0(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.keep_alive = False
+    kind = vendor.stream_headers(heard)["Content-Type"] if heard.stream else "application/json"
+    exchange.raw(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
+    for frame in vendor.frames(script, heard) if heard.stream else [vendor.body(script, heard)]:
+        exchange.raw(frame)
+
+
+def _mute(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.keep_alive = False
+    _well(exchange, vendor, script, heard)
+
+
+def _body_for_stream(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.respond(200, JSON, vendor.body(script, heard))
+
+
+def _stream_for_body(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.begin(200, vendor.stream_headers(heard) | {"Content-Type": "text/event-stream"})
+    for frame in vendor.frames(script, heard):
+        exchange.send(frame)
+    exchange.end()
+
+
+def _bad_gzip(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.respond(200, {**JSON, "Content-Encoding": "gzip"}, vendor.body(script, heard))
+
+
+def _garbage(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    exchange.raw(b"220 mail.example ESMTP ready\r\n\0\xff\r\n")
+    exchange.cut(reset=False)
+
+
+def _well(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
+    if heard.stream:
+        exchange.begin(200, vendor.stream_headers(heard))
+        for frame in vendor.frames(script, heard):
+            exchange.send(frame)
+        exchange.end()
+    else:
+        exchange.respond(200, JSON, vendor.body(script, heard))
+
+
+_ODD: dict[str, Callable[[Exchange, Spelling, Script, Heard], None]] = {
+    "html200": _html,
+    "tooshort": _too_short,
+    "redirect": _redirect,
+    "huge500": _huge_error,
+    "interim": _interim,
+    "http10": _http_1_0,
+    "mute": _mute,
+    "body": _body_for_stream,
+    "stream": _stream_for_body,
+    "badgzip": _bad_gzip,
+    "garbage": _garbage,
+}
 
 
 def _stream(exchange: Exchange, vendor: Spelling, script: Script, heard: Heard) -> None:
