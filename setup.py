@@ -52,7 +52,7 @@ setup(
         "bcrypt>=4.0",
         "backports.zstd>=1.0; python_version < '3.14'",
         "bpe-openai>=0.1.4",
-        "brotli>=1.1",
+        "brotli>=1.2",
         "klein>=24.8",
         "orjson>=3.9",
         "PyYAML>=6.0",
