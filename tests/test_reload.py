@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,13 +11,14 @@ from cliproxy.errors import SettingsError
 from cliproxy.reload import POLL_SECONDS, Reloader
 from cliproxy.settings.load import Loaded, load
 from cliproxy.settings.model import Settings
+from tests.support.scratch import scratch
 
 
 class Reloads(SynchronousTestCase):
     """A reloader over a real file and a virtual clock."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
+        self.path = scratch(self) / "config.yaml"
         self.write("api-keys: [one]\n")
         self.clock = Clock()
         self.applied: list[Settings] = []
