@@ -136,9 +136,13 @@ class Vendor:
             phases.append((until, mix + [Behaviour.WELL] * random.randint(0, 2)))
         return cls(random, phases)
 
-    def course(self, now: float) -> Course:
-        """What an attempt made now will meet."""
+    def behaviour(self, now: float) -> Behaviour:
+        """How it treats an attempt made now."""
         for until, behaviours in self.phases:
             if now < until:
-                return course(self.random.choice(behaviours), self.random)
-        return course(Behaviour.WELL, self.random)
+                return self.random.choice(behaviours)
+        return Behaviour.WELL
+
+    def course(self, now: float) -> Course:
+        """What an attempt made now will meet."""
+        return course(self.behaviour(now), self.random)
