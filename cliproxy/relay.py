@@ -127,11 +127,13 @@ class Relay:
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot
+        route = exchange.route or snapshot.router.resolve(inbound.model)
+        choice = len(route.candidates) > 1 or bool(route.fallbacks)
         return Plan(
-            route=exchange.route or snapshot.router.resolve(inbound.model),
+            route=route,
             settings=snapshot.settings,
             stream=inbound.stream,
-            affinity=key_from(inbound.headers, inbound.body, inbound.dialect),
+            affinity=key_from(inbound.headers, inbound.body, inbound.dialect) if choice else None,
             trace=exchange.trace,
             resolve=snapshot.router.resolve,
             id=exchange.id,

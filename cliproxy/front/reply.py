@@ -11,6 +11,8 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 
+from cliproxy.front.site import BoundedRequest
+
 
 class HTTPReply:
     """A :class:`cliproxy.exchange.Reply` over a twisted.web request."""
@@ -33,9 +35,11 @@ class HTTPReply:
         self.status = status
         request = self._request
         request.setResponseCode(status)
-        out = request.responseHeaders
-        for name, value in headers:
-            out.setRawHeaders(name, [value])
+        if isinstance(request, BoundedRequest):
+            request.fields = headers
+            return
+        for name, value in headers:  # mounted in somebody else's site
+            request.responseHeaders.setRawHeaders(name, [value])
 
     def write(self, data: bytes) -> None:
         """Send bytes, as one piece."""

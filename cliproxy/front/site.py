@@ -6,6 +6,7 @@ least rate, HTTP/2 is never offered (rapid reset), and a client that pipelines m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web import http
+from twisted.web.http import NO_BODY_CODES, HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
@@ -44,9 +45,13 @@ class Limits:
 
 
 class BoundedRequest(Request):
-    """A request whose body is held in memory and never outgrows the limit."""
+    """A request whose body is held in memory and never outgrows the limit.
+
+    :ivar fields: headers of the answer that are not in ``responseHeaders``, where each would be looked at several times.
+    """
 
     defaultContentType = None
+    fields: Sequence[tuple[str, str]] = ()
     channel: BoundedChannel
     content: BytesIO
     _body_call: IDelayedCall | None = None
@@ -123,7 +128,7 @@ class BoundedRequest(Request):
         if not self.startedWriting:
             self.startedWriting = 1
             head = self._head()
-        if self.method == b"HEAD" or self.code in http.NO_BODY_CODES:
+        if self.method == b"HEAD" or self.code in NO_BODY_CODES:
             data = b""
         elif data and self.chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
@@ -133,15 +138,16 @@ class BoundedRequest(Request):
     def _head(self) -> bytes:
         """Status line and headers. Without a length the body is chunked, or ends with an HTTP/1.0 connection."""
         headers = self.responseHeaders
-        unsized = (
-            self.method != b"HEAD" and self.code not in http.NO_BODY_CODES and not headers.hasHeader(b"Content-Length")
-        )
-        if unsized and self.clientproto == b"HTTP/1.1":
+        fields = "".join([f"{name}: {value}\r\n" for name, value in self.fields])
+        if fields.count("\n") != len(self.fields) or fields.count("\r") != len(self.fields):
+            fields = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in self.fields])
+        sized = "Content-Length: " in fields or headers.hasHeader(b"Content-Length")
+        if not sized and self.clientproto == b"HTTP/1.1" and self.method != b"HEAD" and self.code not in NO_BODY_CODES:
             headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
             self.chunked = 1
         lines = [b"%b %d %b" % (self.clientproto, self.code, self.code_message)]
         lines += [name + b": " + value for name, values in headers.getAllRawHeaders() for value in values]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        return b"\r\n".join([*lines, fields.encode(), b""])
 
     def connectionLost(self, reason: Any) -> None:
         """The client left."""
@@ -149,7 +155,7 @@ class BoundedRequest(Request):
         super().connectionLost(reason)
 
 
-class BoundedChannel(http.HTTPChannel):
+class BoundedChannel(HTTPChannel):
     """A connection with an absolute deadline for each request head."""
 
     site: BoundedSite
