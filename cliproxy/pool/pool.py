@@ -175,7 +175,7 @@ class Pool:
             last = self._last_resort(walk.offers, now)
             return [offer for offer in walk.open() if offer is last]
         tier = _top_tier(usable)
-        ordered = self._turns.order(walk.settings.routing.strategy, walk.name, tier, walk.offers, self, now)
+        ordered = self._turns.order(walk.settings.routing.strategy, walk.turn, tier, walk.offers, self, now)
         home = self._home(walk, now)
         if home is not None:
             ordered.sort(key=lambda offer: (key_of(offer) != home.home, key_of(offer) != home.away))
@@ -190,7 +190,7 @@ class Pool:
         lease = Lease(offer, walk, walk.number + 1, now)
         lease.affinity = self._welcome(walk, offer, now)
         if lease.affinity is not Affinity.HIT:
-            self._turns.take(walk.settings.routing.strategy, walk.name, offer, ordered)
+            self._turns.take(walk.settings.routing.strategy, walk.turn, offer, ordered)
         walk.take(offer)
         for health in self._held_against(offer):
             if health.until is not None:

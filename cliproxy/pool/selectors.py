@@ -9,14 +9,10 @@ import attrs
 
 from cliproxy.pool.offer import Key, Offer, OfferT, key_of
 
-ROUND_ROBIN: Final = "round-robin"
 FILL_FIRST: Final = "fill-first"
 WEIGHTED: Final = "weighted-round-robin"
 LEAST_BUSY: Final = "least-busy"
 SOONEST_RESET: Final = "soonest-reset"
-
-#: What ``routing.strategy`` may say.
-STRATEGIES: Final = (ROUND_ROBIN, FILL_FIRST, WEIGHTED, LEAST_BUSY, SOONEST_RESET)
 
 
 class Load(Protocol):

@@ -43,7 +43,7 @@ class Walk(Generic[OfferT]):
     """A walk begins with every offer of the route and no attempt.
 
     :ivar offers: the route's :func:`eligible` ones, in its order.
-    :ivar name: the route's base name: whose turns are taken, and what an answer calls the model.
+    :ivar name: the route's base name, as answers call the model.
     :ivar conversation: the affinity key within this name, or None.
     :ivar tried: offers tried in this round.
     :ivar met: offers tried at all; ``max-retry-credentials`` bounds them.
@@ -69,6 +69,11 @@ class Walk(Generic[OfferT]):
     backoffs: int = 0
     failed: list[Failed] = attrs.field(factory=list)
     over: bool = False
+
+    @property
+    def turn(self) -> str:
+        """Under what its turns are taken: the name in any spelling."""
+        return self.name.lower()
 
     @property
     def number(self) -> int:

@@ -119,7 +119,7 @@ class Failover:
         """The route, then its fallbacks, theirs included, each name once."""
         route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
         while True:
-            conversation = None if plan.affinity is None else f"{route.base} {plan.affinity}"
+            conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
             offers = eligible(route.candidates, plan.settings)
             walk = Walk(route.base, offers, plan.settings, plan.stream, conversation, before)
             try:

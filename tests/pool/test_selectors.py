@@ -47,6 +47,13 @@ class Strategies(SynchronousTestCase):
         self.assertEqual(pick(pool, one).candidate.credential.id, "A")
         self.assertEqual(pick(pool, two).candidate.credential.id, "A")
 
+    def test_one_name_in_two_spellings(self) -> None:
+        """Names are the same in any case of letters: their turns are shared, and spellings take no memory."""
+        pool, one, two = Pool(), walk(*map(offer, "AB")), walk(*map(offer, "AB"))
+        one.name, two.name = "Gpt", "gPT"
+        self.assertEqual(pick(pool, one).candidate.credential.id, "A")
+        self.assertEqual(pick(pool, two).candidate.credential.id, "B")
+
     def test_round_robin_with_someone_out(self) -> None:
         """While one is cooling, the others alternate evenly; nobody inherits its turns alone."""
         pool = Pool()

@@ -14,8 +14,8 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall
 
 from cliproxy.jsontypes import dumps
-from cliproxy.pool.selectors import STRATEGIES
 from cliproxy.settings.model import (
+    STRATEGIES,
     ClientKey,
     CompatEntry,
     CompatKey,
@@ -106,7 +106,7 @@ class DaemonLife:
             openai_compatibility=entries,
             request_retry=random.choice((0, 1, 3)),
             max_retry_interval=random.choice((0, 2, 30)),
-            routing=Routing(random.choice(STRATEGIES)),
+            routing=Routing(random.choice(list(STRATEGIES))),
             streaming=Streaming(keepalive_seconds=random.choice((0, 3, 15)), bootstrap_retries=random.choice((0, 1))),
             quota_exceeded=QuotaExceeded(switch_project=random.random() < 0.8),
             first_byte_timeout_seconds=20,

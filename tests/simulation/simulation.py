@@ -17,12 +17,11 @@ from cliproxy.pool.cooldown import CAPS
 from cliproxy.pool.credential import Credential
 from cliproxy.pool.offer import Key, key_of
 from cliproxy.pool.pool import Lease, State
-from cliproxy.pool.selectors import STRATEGIES
 from cliproxy.pool.state import parse, serialise
 from cliproxy.pool.verdict import Fault
 from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.route import Candidate, Route
-from cliproxy.settings.model import Affinity, QuotaExceeded, Routing, Settings, Streaming
+from cliproxy.settings.model import STRATEGIES, Affinity, QuotaExceeded, Routing, Settings, Streaming
 from cliproxy.upstream.leases import RETRY_FLOOR, RETRY_SHARE
 from tests.simulation.subject import AttemptSeam, Client
 from tests.simulation.vendors import Vendor
@@ -97,7 +96,7 @@ class Simulation:
             max_retry_interval=random.choice((0, 2, 30)),
             max_retry_credentials=random.choice((1, 2, 5, 5)),
             disable_cooling=random.random() < 0.1,
-            routing=Routing(random.choice(STRATEGIES)),
+            routing=Routing(random.choice(list(STRATEGIES))),
             streaming=Streaming(bootstrap_retries=random.choice((0, 1))),
             quota_exceeded=QuotaExceeded(switch_project=random.random() < 0.8),
             affinity=Affinity(enabled=random.random() < 0.8, ttl_seconds=30, max_entries=3),
