@@ -29,7 +29,7 @@ SESSION_HEADERS: Final = (
 )
 
 #: Of a long first message the ends are hashed: agents put what they say to everyone first and the task last.
-_END_BYTES: Final = 4096
+_END: Final = 4096
 
 
 @attrs.define
@@ -97,16 +97,16 @@ def key_from(headers: Mapping[str, str], body: JSONObject, dialect: str) -> str 
     for name in SESSION_HEADERS:
         value = headers.get(name)
         if value:
-            return _digest(b"session", value.encode("utf-8", "replace"))
+            return _digest("session", value)
     cache_key = body.get("prompt_cache_key")
     if isinstance(cache_key, str) and cache_key:
-        return _digest(b"cache", cache_key.encode("utf-8", "replace"))
+        return _digest("cache", cache_key)
     metadata = body.get("metadata")
     user = metadata.get("user_id") if isinstance(metadata, dict) else None
     if isinstance(user, str) and user:
-        return _digest(b"user", user.encode("utf-8", "replace"))
-    system, first = ["".join(_said(part)).encode("utf-8", "replace") for part in _stable_prefix(body, dialect)]
-    return _digest(b"prefix", _ends(system), _ends(first)) if system or first else None
+        return _digest("user", user)
+    system, first = [_ends("".join(_said(part))) for part in _stable_prefix(body, dialect)]
+    return _digest("prefix", system, first) if system or first else None
 
 
 def _stable_prefix(body: JSONObject, dialect: str) -> tuple[JSON, JSON]:
@@ -146,9 +146,9 @@ def _said(value: JSON) -> Iterator[str]:
             yield from _said(value.get(member))
 
 
-def _ends(data: bytes) -> bytes:
-    return data if len(data) <= 2 * _END_BYTES else data[:_END_BYTES] + data[-_END_BYTES:]
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _END else text[:_END] + text[-_END:]
 
 
-def _digest(*parts: bytes) -> str:
-    return hashlib.blake2b(b"\0".join(parts), digest_size=12).hexdigest()
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()

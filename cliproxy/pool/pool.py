@@ -151,6 +151,8 @@ class Pool:
 
     def usable(self, offer: Offer, now: float) -> bool:
         """Whether ``offer`` could be taken now."""
+        if not self._health and not offer.credential.max_concurrency:
+            return True
         return self.standing(offer, now).state is State.USABLE
 
     def _full(self, credential: Credential) -> bool:
