@@ -25,6 +25,7 @@ from cliproxy.pool.pool import Lease
 from cliproxy.providers.interface import Operation
 from cliproxy.providers.outbound import Outbound, prepare
 from cliproxy.providers.registry import PROVIDERS
+from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.routing.route import Candidate
 from cliproxy.routing.snapshot import Snapshot
@@ -172,6 +173,7 @@ class Relay:
                 response.cancel()
                 return _Delivery(lease, body=await self._aside(outbound.counted_here), headers=ESTIMATED)
             raise await self._judged(exchange, lease, response)
+        self.failover.observe(lease, renewal(response.headers, self._now()))
         if operation is not Operation.GENERATE:
             return _Delivery(lease, body=outbound.finish(await response.read(ANSWER_LIMIT)))
         return await self._generate(exchange, lease, outbound, response)

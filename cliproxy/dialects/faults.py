@@ -84,6 +84,7 @@ def openai_body(detail: ErrorDetail) -> JSONObject:
             "type": kind,
             "param": detail.param,
             "code": detail.code or code,
+            **dict(detail.more),
         }
     }
 

@@ -51,7 +51,6 @@ class Health:
     :ivar quota_level: consecutive 429s without a hint.
     :ivar transient_level: consecutive transient cool-downs.
     :ivar run: transient failures in a row.
-    :ivar resets_at: when the vendor said its window resets, not capped.
     :ivar probed: a request is out to see whether it is well again.
     """
 
@@ -61,7 +60,6 @@ class Health:
     quota_level: int = 0
     transient_level: int = 0
     run: int = 0
-    resets_at: float | None = None
     probed: bool = False
 
     def cooling(self, now: float) -> bool:
@@ -84,7 +82,6 @@ class Health:
             case Fault.MODEL:
                 seconds = MODEL_SECONDS
             case Fault.QUOTA if verdict.hint is not None:
-                self.resets_at = now + verdict.hint
                 seconds = min(verdict.hint, HINT_CAP)
             case Fault.QUOTA if cooling_off and not old_news:
                 seconds = min(QUOTA_FIRST * 2.0**self.quota_level, QUOTA_CAP)
@@ -116,4 +113,4 @@ class Health:
     @property
     def blameless(self) -> bool:
         """Nothing is held against it, so it need not be remembered."""
-        return self.until is None and not (self.run or self.quota_level or self.transient_level or self.resets_at)
+        return self.until is None and not (self.run or self.quota_level or self.transient_level)

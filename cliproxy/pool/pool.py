@@ -116,6 +116,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._health: dict[Key, Health] = {}
+        self._renewals: dict[Key, float] = {}
         self._in_flight: dict[str, int] = {}
         self._turns = Turns()
         self._homes = Homes()
@@ -128,9 +129,9 @@ class Pool:
         return self._in_flight.get(credential_id, 0)
 
     def resets_at(self, offer: Offer, now: float) -> float:
-        """When the vendor's window will be renewed; infinity when that is not known."""
-        health = self._health.get(key_of(offer))
-        return math.inf if health is None or health.resets_at is None or health.resets_at < now else health.resets_at
+        """When the vendor's window will be renewed; infinity when the vendor does not say, minus that before it was asked."""
+        renewal = self._renewals.get(key_of(offer), -math.inf)
+        return renewal if renewal > now else -math.inf
 
     def standing(self, offer: Offer, now: float) -> Standing:
         """How ``offer`` stands."""
@@ -194,6 +195,8 @@ class Pool:
         if lease.affinity is not Affinity.HIT:
             self._turns.take(walk.settings.routing.strategy, walk.turn, offer, ordered)
         walk.take(offer)
+        if self.resets_at(offer, now) < now:
+            self._renewals[key_of(offer)] = math.inf
         for health in self._held_against(offer):
             if health.until is not None:
                 health.until = min(health.until, now)  # a last resort's cool-down is over
@@ -271,9 +274,8 @@ class Pool:
         self._tidy(lease.candidate)
 
     def observe(self, lease: Lease[OfferT], seconds: float, now: float) -> None:
-        """The vendor says on a good answer that its window is renewed in so many seconds."""
-        key = key_of(lease.candidate)
-        self._health.setdefault(key, Health()).resets_at = now + seconds
+        """The vendor says that its window is renewed in so many seconds."""
+        self._renewals[key_of(lease.candidate)] = now + seconds
 
     def succeed(self, lease: Lease[OfferT], now: float) -> None:
         """The answer ended well."""
@@ -289,6 +291,8 @@ class Pool:
         """The attempt failed, before or after content."""
         if lease.ended:
             return
+        if verdict.hint is not None:
+            self.observe(lease, verdict.hint, now)
         if verdict.cools is not None:
             offer = lease.candidate
             key = (offer.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else offer.model)
@@ -351,6 +355,7 @@ class Pool:
         gone = [key for key in self._health if key[0] not in credential_ids]
         for key in gone:
             del self._health[key]
+        self._renewals = {key: when for key, when in self._renewals.items() if key[0] in credential_ids}
         self.changes += bool(gone)
 
     def restore(self, health: Mapping[Key, Health]) -> None:

@@ -22,7 +22,8 @@ class Load(Protocol):
         """Requests that hold the credential now."""
 
     def resets_at(self, offer: Offer, now: float) -> float:
-        """When the vendor's window will be renewed (monotonic seconds); infinity when that is not known."""
+        """When the vendor's window will be renewed, in monotonic seconds; infinity when the vendor does not say, minus
+        infinity when it was not asked."""
 
 
 @attrs.define

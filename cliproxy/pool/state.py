@@ -17,9 +17,6 @@ from cliproxy.pool.verdict import Fault
 _VERSION: Final = 1
 _COUNTS: Final = ("status", "quota_level", "transient_level", "run")
 
-#: Hints are at most a day; a renewal time further off is not believed.
-_FURTHEST_RESET: Final = 86_400.0
-
 
 def serialise(health: Mapping[Key, Health], *, now: float, wall: float) -> bytes:
     """``health`` as a JSON document.
@@ -36,8 +33,6 @@ def _entry(key: Key, held: Health, ahead: float) -> JSONObject:
     entry: JSONObject = {"credential": key[0], "model": key[1]}
     if held.until is not None and held.reason is not None:
         entry |= {"until": held.until + ahead, "reason": held.reason.value}
-    if held.resets_at is not None:
-        entry["resets_at"] = held.resets_at + ahead
     return entry | {name: count for name in _COUNTS if (count := getattr(held, name))}
 
 
@@ -74,7 +69,4 @@ def _read(entry: JSON, now: float, wall: float) -> tuple[Key, Health] | None:
     if isinstance(until, int | float) and isinstance(reason, str) and reason in known:
         health.reason = known[reason]
         health.until = now + min(until - wall, CAPS[Fault(reason)])
-    resets_at = entry.get("resets_at")
-    if isinstance(resets_at, int | float) and 0 < resets_at - wall <= _FURTHEST_RESET:
-        health.resets_at = now + resets_at - wall
     return (credential, model), health

@@ -96,12 +96,17 @@ class Strategies(SynchronousTestCase):
         pool.release(extra)
 
     def test_soonest_reset(self) -> None:
-        """What the vendor renews soonest is spent first; what is not known comes last."""
-        pool = Pool()
+        """Who was not asked yet is; then what is renewed soonest is spent first, and who does not say comes last."""
+        pool, letters = Pool(), ""
         offers = [offer(letter) for letter in "ABC"]
-        pool.observe(pick(pool, walk(offers[1])), 500.0, 0.0)
-        pool.observe(pick(pool, walk(offers[2])), 100.0, 0.0)
-        self.assertEqual(served(pool, 2, *offers, strategy="soonest-reset"), "CC")
+        renewals = {"B": 500.0, "C": 100.0}
+        for now in (0.0, 0.0, 0.0, 1.0, 1.0, 101.0, 101.0):
+            lease = pick(pool, walk(*offers, strategy="soonest-reset"), now)
+            letters += lease.candidate.credential.id
+            if now == 0.0 and letters[-1] in renewals:
+                pool.observe(lease, renewals[letters[-1]], now)
+            pool.succeed(lease, now)
+        self.assertEqual(letters, "ABC" + "CC" + "CB")
 
     def test_tiers_are_strict(self) -> None:
         """A lower priority serves only while no higher one can."""
