@@ -89,26 +89,49 @@ class Claude(Vendor):
 
 
 def _settle_thinking(body: JSONObject, said_by_client: bool, client_dialect: str) -> None:
-    """Remove, raise or complete ``thinking`` where Anthropic would refuse the request for it."""
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") in ("any", "tool"):
-        body.pop("thinking", None)
+    """Remove, raise or complete ``thinking`` where Anthropic would refuse the request for it.
+
+    Thinking that adapts is bound by neither forced tools nor the blocks of earlier turns.
+    """
     thinking = body.get("thinking")
     if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
         return
-    if _in_unthought_tool_loop(body.get("messages")):
-        del body["thinking"]
+    adaptive = thinking.get("type") == "adaptive"
+    if not adaptive and (_forces_tool(body.get("tool_choice")) or _in_unthought_tool_loop(body.get("messages"))):
+        _stop_thinking(body)
         return
     if thinking.get("type") == "enabled" and thinking.get("budget_tokens") is None:
         budget = _half_of(body.get("max_tokens"))
         if budget is None:
-            del body["thinking"]
+            _stop_thinking(body)
             return
         body["thinking"] = {**thinking, "budget_tokens": budget}
     elif client_dialect != "claude" and _is_small(thinking.get("budget_tokens")):
         body["thinking"] = {**thinking, "budget_tokens": LEAST_BUDGET}  # other vendors' clients do not know of it
     if not said_by_client:
         _drop_sampling(body)
+
+
+def _stop_thinking(body: JSONObject) -> None:
+    """Take ``thinking`` out, and with it the context edits that Anthropic refuses without it."""
+    del body["thinking"]
+    context = body.get("context_management")
+    edits = context.get("edits") if isinstance(context, dict) else None
+    if not isinstance(context, dict) or not isinstance(edits, list):
+        return
+    kept = [edit for edit in edits if not _clears_thinking(edit)]
+    if kept:
+        body["context_management"] = {**context, "edits": kept}
+    else:
+        del body["context_management"]
+
+
+def _clears_thinking(edit: JSON) -> bool:
+    return isinstance(edit, dict) and str(edit.get("type")).startswith("clear_thinking")
+
+
+def _forces_tool(choice: JSON) -> bool:
+    return isinstance(choice, dict) and choice.get("type") in ("any", "tool")
 
 
 def _is_small(budget: JSON) -> bool:

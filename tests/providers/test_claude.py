@@ -10,6 +10,7 @@ from tests.providers.calls import COMPACT, COUNT, EMBED, credential, finished, h
 
 KIND = "claude"
 ENABLED = {"type": "enabled", "budget_tokens": 2048}
+ADAPTIVE = {"type": "adaptive"}
 
 
 def user() -> dict[str, Any]:
@@ -18,7 +19,7 @@ def user() -> dict[str, Any]:
 
 def settled(body: dict[str, Any], **members: Any) -> dict[str, Any]:
     """The body's members that thinking has a say in."""
-    names = ("thinking", "temperature", "top_k", "top_p")
+    names = ("thinking", "context_management", "temperature", "top_k", "top_p")
     made = finished(KIND, {"messages": [user()], "max_tokens": 9000} | body, **members)
     return {name: made[name] for name in names if name in made}
 
@@ -81,6 +82,7 @@ def test_a_claude_client_gets_what_it_asks_and_any_other_is_streamed() -> None:
 def test_a_forced_tool_switches_thinking_off(choice: str) -> None:
     assert settled({"thinking": ENABLED, "tool_choice": {"type": choice}}, thinking_by_client=True) == {}
     assert settled({"thinking": ENABLED, "tool_choice": {"type": "auto"}}) == {"thinking": ENABLED}
+    assert settled({"thinking": ADAPTIVE, "tool_choice": {"type": choice}}) == {"thinking": ADAPTIVE}
 
 
 def test_thinking_we_switched_on_drops_sampling_that_contradicts_it() -> None:
@@ -119,6 +121,27 @@ RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"
 def test_a_tool_loop_begun_without_thinking_goes_on_without(tail: list[Any], kept: bool) -> None:
     made = settled({"thinking": ENABLED, "messages": [user(), *tail]}, thinking_by_client=True)
     assert ("thinking" in made) is kept
+
+
+CLEAR = {"type": "clear_thinking_20251015", "keep": "all"}
+CLEAR_TOOLS = {"type": "clear_tool_uses_20250919"}
+UNTHOUGHT = [user(), {"role": "assistant", "content": [CALL]}, RESULT]
+
+
+def test_adaptive_thinking_goes_on_through_a_tool_loop_begun_without() -> None:
+    body = {"thinking": ADAPTIVE, "context_management": {"edits": [CLEAR]}, "messages": UNTHOUGHT}
+    made = settled(dict(body), thinking_by_client=True)
+    assert made == {"thinking": ADAPTIVE, "context_management": {"edits": [CLEAR]}}
+
+
+@pytest.mark.parametrize(
+    ("edits", "kept"),
+    [([CLEAR], {}), ([CLEAR, CLEAR_TOOLS], {"context_management": {"edits": [CLEAR_TOOLS]}}), ("odd", None)],
+)
+def test_with_thinking_go_the_context_edits_that_need_it(edits: Any, kept: Any) -> None:
+    context = {"context_management": {"edits": edits}}
+    made = settled({"thinking": ENABLED, **context, "messages": UNTHOUGHT}, thinking_by_client=True)
+    assert made == (context if kept is None else kept)
 
 
 def test_counting_sends_only_what_the_counter_takes() -> None:

@@ -407,6 +407,11 @@ def _check_thinking(body: dict[str, Any], heard: Heard) -> None:
     thinking = body.get("thinking") or {"type": "disabled"}
     need(isinstance(thinking, dict), "Input should be an object", "thinking")
     kind = thinking.get("type")
+    for edit in (body.get("context_management") or {}).get("edits", ()):
+        need(
+            kind != "disabled" or edit.get("type") != "clear_thinking_20251015",
+            "`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive",
+        )
     need(kind in ("enabled", "disabled", "adaptive", "between_tools"), "Input tag does not match", "thinking")
     if kind == "disabled":
         need(set(thinking) == {"type"}, "Extra inputs are not permitted", "thinking.disabled.budget_tokens")
@@ -417,7 +422,7 @@ def _check_thinking(body: dict[str, Any], heard: Heard) -> None:
         need(is_count(budget, 1024), "Input should be greater than or equal to 1024", "thinking.enabled.budget_tokens")
         if "max_tokens" in body:
             need(body["max_tokens"] > budget, "`max_tokens` must be greater than `thinking.budget_tokens`.")
-    need(heard.forced is None, "Thinking may not be enabled when tool_choice forces tool use.")
+    need(kind == "adaptive" or heard.forced is None, "Thinking may not be enabled when tool_choice forces tool use.")
     need(body.get("temperature", 1) == 1, "`temperature` may only be set to 1 when thinking is enabled.")
     need("top_k" not in body, "`top_k` must be unset when thinking is enabled.")
     need(
