@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from cliproxy.dialects.registry import DIALECTS
-from cliproxy.errors import RequestFault
+from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.models import detail, listing, shape_for
 from cliproxy.front.routes import Answer, Call, Front, Routes
@@ -39,11 +39,13 @@ class GeminiRoutes:
     @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def model(self, call: Call, name: str) -> Answer:
         """One model."""
+        _refuse_method(name)
         return Answer(detail("gemini", call.listed(name)))
 
     @app.route(f"{_MODELS[1]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def anyones_model(self, call: Call, name: str) -> Answer:
         """One model, where three vendors' SDKs ask for it: in the caller's shape."""
+        _refuse_method(name)
         return Answer(detail(shape_for(call.headers), call.listed(name)))
 
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
@@ -86,3 +88,12 @@ class GeminiRoutes:
             stream=method == "streamGenerateContent",
             alt="" if alt == "sse" else alt,
         )
+
+
+def _refuse_method(name: str) -> None:
+    """A model's name with a method behind it was meant for POST.
+
+    :raises RequestFault: 405.
+    """
+    if name.rpartition(":")[2] in METHODS:
+        raise RequestFault(ErrorDetail(405, "this path takes POST"), {"Allow": "POST"})

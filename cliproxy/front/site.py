@@ -77,9 +77,13 @@ class BoundedRequest(Request):
         if self.refused:
             return
         if self.content.tell() + len(data) > self.channel.site.limits.body_bytes:
-            self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
+            self.refuse_size()
             return
         self.content.write(data)
+
+    def refuse_size(self) -> None:
+        """The body is too large, or says that it will be."""
+        self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
 
     def _check_rate(self) -> None:
         reactor = self.channel.site.reactor
@@ -194,6 +198,19 @@ class BoundedChannel(HTTPChannel):
     def _head_begun(self) -> bool:
         return bool(self._buffer) or bool(self.requests)
 
+    def lineReceived(self, line: bytes) -> None:
+        """A line of a head. A folded one (RFC 9112 section 5.2) is refused: who unfolds it and who does not see two requests."""
+        if line[:1] in (b" ", b"\t"):
+            self._respondToBadRequestAndDisconnect()
+        else:
+            super().lineReceived(line)
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """How the body is framed. The only coding that frames one is ``chunked`` (RFC 9112 section 6.1)."""
+        if header == b"Transfer-Encoding" and data.lower() != b"chunked":
+            return self._failChooseTransferDecoder()
+        return super()._maybeChooseTransferDecoder(header, data)
+
     def allHeadersReceived(self) -> None:
         """A head is complete."""
         self._stop_head_clock()
@@ -209,6 +226,9 @@ class BoundedChannel(HTTPChannel):
         elif self.requests and self.requests[-1].refused:
             return
         super().rawDataReceived(data)
+        decoder = self._transferDecoder
+        if getattr(decoder, "length", None) is not None and decoder.length > self.site.limits.body_bytes:
+            self.requests[-1].refuse_size()
 
     def become(self, protocol: Any) -> None:
         """Stop being HTTP: the connection is ``protocol``'s from now on, with what the client has already sent."""

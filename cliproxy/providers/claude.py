@@ -107,7 +107,11 @@ def _settle_thinking(body: JSONObject, said_by_client: bool, client_dialect: str
             return
         body["thinking"] = {**thinking, "budget_tokens": budget}
     elif client_dialect != "claude" and _is_small(thinking.get("budget_tokens")):
-        body["thinking"] = {**thinking, "budget_tokens": LEAST_BUDGET}  # other vendors' clients do not know of it
+        # Other vendors' clients do not know of the least budget, which does not always fit.
+        if _is_small(body.get("max_tokens"), LEAST_BUDGET + 1):
+            del body["thinking"]
+            return
+        body["thinking"] = {**thinking, "budget_tokens": LEAST_BUDGET}
     if not said_by_client:
         _drop_sampling(body)
 
@@ -134,8 +138,8 @@ def _forces_tool(choice: JSON) -> bool:
     return isinstance(choice, dict) and choice.get("type") in ("any", "tool")
 
 
-def _is_small(budget: JSON) -> bool:
-    return isinstance(budget, int) and 0 < budget < LEAST_BUDGET
+def _is_small(count: JSON, limit: int = LEAST_BUDGET) -> bool:
+    return isinstance(count, int) and 0 < count < limit
 
 
 def _half_of(max_tokens: JSON) -> int | None:

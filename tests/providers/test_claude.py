@@ -97,6 +97,23 @@ def test_sampling_stays_where_nobody_thinks() -> None:
     assert settled(dict(body)) == body
 
 
+@pytest.mark.parametrize(
+    ("client", "max_tokens", "thinking"),
+    [
+        ("gemini", 9000, {"type": "enabled", "budget_tokens": 1024}),
+        ("gemini", 1025, {"type": "enabled", "budget_tokens": 1024}),
+        ("gemini", 1024, None),
+        ("claude", 9000, {"type": "enabled", "budget_tokens": 512}),
+    ],
+)
+def test_a_foreign_clients_small_budget_becomes_one_anthropic_takes(
+    client: str, max_tokens: int, thinking: Any
+) -> None:
+    """gemini-cli asks for 512 tokens; Anthropic takes no fewer than 1024, and they must fit below ``max_tokens``."""
+    body = {"thinking": {"type": "enabled", "budget_tokens": 512}, "max_tokens": max_tokens}
+    assert settled(body, client_dialect=client).get("thinking") == thinking
+
+
 def test_thinking_without_a_budget_gets_half_of_max_tokens() -> None:
     assert settled({"thinking": {"type": "enabled"}})["thinking"] == {"type": "enabled", "budget_tokens": 4500}
     assert settled({"thinking": {"type": "enabled"}, "max_tokens": 1500})["thinking"]["budget_tokens"] == 1024

@@ -101,7 +101,7 @@ class StreamDecoder:
         if self._ended:
             return []
         self._ended = True
-        return [StreamFailed(ErrorDetail(408, "upstream stream ended before completion"))]
+        return [StreamFailed(ErrorDetail(502, "upstream stream ended before completion"))]
 
     def _begin(self, payload: JSONObject) -> list[Event]:
         if self._started:
