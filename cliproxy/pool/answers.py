@@ -52,8 +52,8 @@ def _last_word(failed: Failed, due: float | None) -> UpstreamFailure:
     status = usable_status(failure)
     detail = failure.detail
     if status == 429:
-        wait = detail.retry_after if due is None or verdict.at_once and detail.retry_after is not None else due
-        detail = attrs.evolve(detail, retry_after=whole_seconds(wait if wait is not None else 1.0))
+        hints = (detail.retry_after, due) if verdict.at_once or due is None else (due,)
+        detail = attrs.evolve(detail, retry_after=whole_seconds(next((s for s in hints if s is not None), 1.0)))
     if status == failure.detail.status:
         return failure.with_detail(detail)
     return UpstreamFailure(attrs.evolve(detail, status=status), failure.kind)

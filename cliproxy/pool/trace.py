@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.pool.pool import Affinity
+from cliproxy.errors import FailureKind, UpstreamFailure
+from cliproxy.pool.offer import OfferT
+from cliproxy.pool.pool import Affinity, Lease
+from cliproxy.pool.verdict import Verdict
 
 
 @attrs.frozen
@@ -25,6 +28,20 @@ class Attempt:
     status: int
     why: str
     seconds: float
+
+
+def attempt_of(lease: Lease[OfferT], status: int, why: str, now: float) -> Attempt:
+    """The attempt of ``lease``, which ended at ``now``."""
+    credential, model = lease.candidate.credential, lease.candidate.model
+    return Attempt(credential.label, credential.id, credential.channel, model, status, why, now - lease.began)
+
+
+def reason(failure: UpstreamFailure, verdict: Verdict) -> str:
+    """Why an attempt ended, for the log. Not in the upstream's sentences: they may quote the key."""
+    if failure.kind is not FailureKind.STATUS:
+        return f"{verdict.fault.value}: {failure.detail.message}"
+    word = failure.detail.code or failure.detail.type
+    return f"{verdict.fault.value}: {word}" if word else verdict.fault.value
 
 
 @attrs.define

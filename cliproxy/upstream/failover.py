@@ -18,7 +18,7 @@ from cliproxy.errors import FailureKind, RequestFault, UpstreamFailure
 from cliproxy.pool.answers import ending
 from cliproxy.pool.credential import Credential
 from cliproxy.pool.pool import Lease, Pool
-from cliproxy.pool.trace import Attempt, Trace
+from cliproxy.pool.trace import Trace, attempt_of, reason
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.route import Candidate, Route
@@ -159,13 +159,13 @@ class Failover:
             except UpstreamFailure as failure:
                 verdict = _judged(lease, failure)
                 walk.note(failure, verdict)
-                self._record(plan, lease, verdict.status, _reason(failure, verdict))
+                self._record(plan, lease, verdict.status, reason(failure, verdict))
                 self.pool.fail(lease, verdict, self._clock.seconds())
                 self._leases.settle(lease)
                 if walk.over:
                     raise ending(walk, self.pool, self._clock.seconds()) from None
-            except BaseException as reason:  # raised again: the client left, or its request is at fault. No blame.
-                self._record(plan, lease, 0, "cancelled" if isinstance(reason, CancelledError) else "not sent")
+            except BaseException as ended:  # raised again: the client left, or its request is at fault. No blame.
+                self._record(plan, lease, 0, "cancelled" if isinstance(ended, CancelledError) else "not sent")
                 self.pool.release(lease)
                 self._leases.settle(lease)
                 raise
@@ -194,34 +194,18 @@ class Failover:
                     raise
 
     def _record(self, plan: Plan, lease: Lease[Candidate], status: int, why: str) -> None:
-        credential, seconds = lease.candidate.credential, self._clock.seconds() - lease.began
-        made = Attempt(credential.label, credential.id, credential.channel, lease.candidate.model, status, why, seconds)
+        made = attempt_of(lease, status, why, self._clock.seconds())
         plan.trace.attempts.append(made)
         if plan.settings.debug:  # a debug line that nobody wants costs as much as one that is read
-            self._log_attempt(plan, lease, made)
-
-    def _log_attempt(self, plan: Plan, lease: Lease[Candidate], made: Attempt) -> None:
-        self._log.debug(
-            "{exchange} attempt {number} with {credential} for {model} ended after {seconds:.3f} s: {status} {why}",
-            exchange=plan.id,
-            number=lease.number,
-            credential=made.credential,
-            model=made.model,
-            seconds=made.seconds,
-            status=made.status,
-            why=made.why,
-        )
+            self._log.debug(
+                "{exchange} attempt {number} with {credential} for {model} ended after {seconds:.3f} s: {status} {why}",
+                exchange=plan.id,
+                number=lease.number,
+                **attrs.asdict(made),
+            )
 
 
 def _judged(lease: Lease[Candidate], failure: UpstreamFailure) -> Verdict:
     credential, settings = lease.candidate.credential, lease.walk.settings
     switch = settings.quota_exceeded.switch_project
     return judge(failure, model=lease.candidate.model, rules=credential.error_rules, switch_project=switch)
-
-
-def _reason(failure: UpstreamFailure, verdict: Verdict) -> str:
-    """Why an attempt ended, for the log. Not in the upstream's sentences: they may quote the key."""
-    if failure.kind is not FailureKind.STATUS:
-        return f"{verdict.fault.value}: {failure.detail.message}"
-    word = failure.detail.code or failure.detail.type
-    return f"{verdict.fault.value}: {word}" if word else verdict.fault.value

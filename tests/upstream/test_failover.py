@@ -602,7 +602,7 @@ class Told(SynchronousTestCase):
         self.assertEqual(plan.trace.waited, 0.5)
 
     def test_one_debug_line_an_attempt(self) -> None:
-        """With ``debug`` each attempt logs one line that names the exchange and why it ended, and never an upstream's sentence."""
+        """With ``debug`` each attempt logs a line with the exchange and why it ended, and never an upstream's sentence."""
         events: list[dict] = []  # type: ignore[type-arg]
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
