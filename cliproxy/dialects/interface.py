@@ -17,7 +17,7 @@ from cliproxy.ir.events import Event
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.ir.response import CompletionResponse
-from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.jsontypes import JSON, JSONObject, loads
 
 #: Gives a fresh id with the prefix asked for: ``mint("call_") -> "call_" + 24 alphanumerics``.
 Mint = Callable[[str], str]
@@ -58,7 +58,7 @@ class Asked:
 
     :ivar model: the name to report when the upstream reports none.
     :ivar request: the client's own request; None when only the answer is known.
-    :ivar body: the client's own JSON, for dialects that echo it (Responses).
+    :ivar raw: the bytes of ``body``, when it is to be parsed only if it is asked for.
     :ivar tool_names: wire name -> the client's own spelling (see :mod:`cliproxy.dialects.toolids`).
     :ivar now: Unix seconds, for dialects that must write a time the upstream did not give.
     """
@@ -67,9 +67,17 @@ class Asked:
     mint: Mint
     now: int
     request: CompletionRequest | None = None
-    body: JSONObject = attrs.field(factory=dict)
+    _body: JSONObject | None = None
     tool_names: Mapping[str, str] = attrs.field(factory=dict)
     losses: list[Loss] = attrs.field(factory=list)
+    raw: bytes = b"{}"
+
+    @property
+    def body(self) -> JSONObject:
+        """The client's own JSON, for dialects that echo it (Responses)."""
+        if self._body is None:
+            self._body = loads(self.raw)
+        return self._body
 
     @property
     def include_usage(self) -> bool:

@@ -81,7 +81,7 @@ def prepare(
     source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
     asked = Asked(model=inbound.model, mint=mint, now=now)
     if target.name == "responses":  # its answers echo the request
-        asked.body = loads(inbound.raw) if inbound.dialect == source.name else inbound.body
+        asked.raw = inbound.raw
     outbound = Outbound(source, target, asked, None, partial(_counted_here, inbound, candidate, asked, source, target))
     if operation is Operation.COUNT and not provider.counts_upstream:
         return outbound
