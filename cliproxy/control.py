@@ -14,6 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from cliproxy.amp.credits import CreditsFile
 from cliproxy.credentials.state_file import StateFile
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
@@ -27,32 +28,43 @@ def state_path(settings: Settings) -> Path:
     return settings.state_file or settings.auth_dir / "state.json"
 
 
+def credits_path(settings: Settings) -> Path:
+    """Where the day's count of requests that used Amp's credits is kept."""
+    return state_path(settings).with_name("amp-credits.json")
+
+
 def socket_path(settings: Settings) -> Path:
     """Where the daemon's owner reaches it: ``cliproxy explain`` and ``cliproxy cooldowns`` do."""
     return settings.auth_dir / "control.sock"
 
 
 class Memory(Service):
-    """Cool-downs over a restart: read at the start, written while they change and at the end."""
+    """Cool-downs and the count of Amp's credits over a restart: read at the start, written while they change and at the end."""
 
     name = "memory"
 
     def __init__(self, daemon: CliproxyService, reactor: Any) -> None:
         self._file = StateFile(state_path(daemon.settings), daemon.pool, reactor, daemon.now)
-        self._writing = LoopingCall(self._file.save)
+        self._credits = CreditsFile(credits_path(daemon.settings), daemon.amp.credits)
+        self._writing = LoopingCall(self._save)
         self._writing.clock = reactor
 
     def startService(self) -> None:
         """Remember."""
         super().startService()
         self._file.restore()
+        self._credits.restore()
         self._writing.start(SAVE_SECONDS, now=False)
 
     def stopService(self) -> None:
         """Write the last of it."""
         super().stopService()
         self._writing.stop()
+        self._save()
+
+    def _save(self) -> None:
         self._file.save()
+        self._credits.save()
 
 
 class OwnersDoor(Service):

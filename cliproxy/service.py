@@ -21,9 +21,11 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
+from cliproxy.amp.credits import Credits
 from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.routes import AmpRoutes
+from cliproxy.amp.underway import Underway
 from cliproxy.errors import ErrorDetail
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
@@ -92,8 +94,10 @@ class CliproxyService(MultiService):
         )
         self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}")
         keys = AmpKeys(environment, reactor.seconds)
-        self.amp = AmpRoutes(self.front, AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor), now)
-        pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor)
+        self.passing = Underway(reactor)
+        fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
+        self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
+        pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
         self.site = BoundedSite(self.resource, _limits(settings), reactor)
@@ -139,15 +143,28 @@ class CliproxyService(MultiService):
         stopped = super().stopService()
         return Deferred.fromCoroutine(self._drain(stopped))
 
+    @property
+    def open(self) -> int:
+        """Requests under way, those on their way through to ampcode.com among them; WebSockets do not count."""
+        return self.relay.open + self.passing.open
+
+    async def _idle(self, seconds: float) -> None:
+        """Wait until none is, at most so many seconds."""
+        waits = [Deferred.fromCoroutine(rest.idle(seconds)) for rest in (self.relay, self.passing)]
+        for wait in waits:
+            await wait
+
     async def _drain(self, stopped: Deferred[Any]) -> None:
         await stopped
-        if self.relay.open:
-            self._log.info("draining: {open} requests are under way", open=self.relay.open)
-            await self.relay.idle(self.settings.drain_seconds)
-        if self.relay.open:
-            self._log.warn("drain time is over: cutting {open} requests", open=self.relay.open)
+        if self.open:
+            self._log.info("draining: {open} requests are under way", open=self.open)
+            await self._idle(self.settings.drain_seconds)
+        if self.open:
+            self._log.warn("drain time is over: cutting {open} requests", open=self.open)
             self.relay.cut_all(ErrorDetail(503, "cliproxy is shutting down"))
-            await self.relay.idle(_LAST_WRITE_SECONDS)
+            self.passing.cut_all()
+            await self._idle(_LAST_WRITE_SECONDS)
+        self.amp.fallback.close_tunnels()
         await self.client.close()
 
 

@@ -7,55 +7,69 @@ back-pressure nor hang-ups; here a request goes through our own upstream client 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.proxy import ReverseProxyResource
 from twisted.web.server import NOT_DONE_YET, Request
-from zope.interface import implementer
 
 from cliproxy.amp.keys import AmpKeys
-from cliproxy.amp.tunnel import End, end_factory, join
-from cliproxy.errors import UpstreamFailure
+from cliproxy.amp.pipe import Pipe
+from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
+from cliproxy.amp.underway import Underway
+from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Answer, Call, Front
+from cliproxy.front.routes import Answer, Call, Front, body_of
 from cliproxy.providers.interface import UpstreamRequest
+from cliproxy.settings.model import Amp, Settings
 from cliproxy.settings.refusals import is_loopback
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
-from cliproxy.upstream.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder
-from cliproxy.wire.headers import end_to_end, without
+from cliproxy.upstream.target import parse_target
+from cliproxy.wire.headers import Pair, end_to_end, without
 
 #: Where a client may have put its key; cookies are ampcode.com's own session and stay.
 _CLIENT_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"host", b"content-length"})
-#: An unmarked gzip body up to this size is unpacked; a larger one passes as it is.
-_UNPACK_LIMIT: Final = 8 * 1024 * 1024
+#: What an upstream does not say in our place: CORS is off for these routes, and the rest is how we speak of ourselves.
+_OURS: Final = (b"access-control-", b"x-cliproxy-")
+_PROVIDER: Final = b"/api/provider/"
+#: A client key this long is also found inside a header (a ``Referer``, say); a shorter one could be any word.
+_TELLING: Final = 8
 #: WebSocket tunnels open at once.
 MAX_TUNNELS: Final = 256
 
 UNAVAILABLE: Final = Answer({"error": "amp upstream proxy not available"}, 503)
 RESTRICTED: Final = Answer({"error": "Access denied: management routes restricted to localhost"}, 403)
 UNREACHABLE: Final = Answer({"error": "amp_upstream_proxy_error", "message": "Failed to reach Amp upstream"}, 502)
+NO_CORS: Final = Answer({"error": "CORS is off for these routes"}, 403)
+STOPPING: Final = Answer({"error": "cliproxy is shutting down"}, 503)
 
 
 class AmpFallbackResource(ReverseProxyResource):
     """Relays to ``ampcode.upstream-url``. The operator's key goes with an authenticated client's requests, and no others.
 
-    :ivar tunnels: WebSocket tunnels open now.
+    :param access: ``CLIENT_KEY`` for the control plane; ``OPTIONAL_KEY`` for the pages a browser opens to log in.
+    :param underway: what a stopping daemon waits for.
     """
 
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, front: Front, keys: AmpKeys, access: Access, reactor: Any) -> None:
+    def __init__(self, front: Front, keys: AmpKeys, access: Access, reactor: Any, underway: Underway) -> None:
         super().__init__("ampcode.com", 443, b"", reactor)
         self._front = front
         self._keys = keys
         self._access = access
-        self.tunnels = 0
+        self._underway = underway
+        self._tunnels: set[Tunnel] = set()
+        self._keyless: Amp | None = None  # the settings of which it was said that they give no key
+
+    @property
+    def tunnels(self) -> int:
+        """WebSocket tunnels open now."""
+        return len(self._tunnels)
 
     def getChild(self, path: bytes, request: Request) -> AmpFallbackResource:
         """Itself: the request's own path is what goes upstream."""
@@ -63,218 +77,208 @@ class AmpFallbackResource(ReverseProxyResource):
 
     def render(self, request: Request) -> Any:
         """The control plane's guards in their order, then the way upstream."""
-        settings = self._front.relay.snapshot.settings.ampcode
-        refusal: Answer | None = None
-        if not settings.upstream_url:
-            refusal = UNAVAILABLE
-        elif request.method == b"OPTIONS":
-            refusal = Answer({"error": "CORS is off for these routes"}, 403)
-        elif settings.restrict_management_to_localhost and not is_loopback(request.getClientAddress().host):
-            refusal = RESTRICTED
+        refusal = self.refusal(request) or (NO_CORS if request.method == b"OPTIONS" else None)
         if refusal is not None:
             return self._front.answer(request, refusal)
+        if self._access is Access.OPTIONAL_KEY and not _is_readable(request):
+            request.setHeader("Allow", "GET, HEAD")
+            return self._front.answer(request, Answer({"error": "this path takes GET, HEAD"}, 405))
         self._front.run(request, lambda _: self._front.enter(request, self._access, self.forward, {}))
         return NOT_DONE_YET
 
+    def refusal(self, request: Request) -> Answer | None:
+        """Why ``request`` may not go to ampcode.com at all: it is not configured, or for this machine's processes only."""
+        settings = self._front.relay.snapshot.settings.ampcode
+        if not settings.upstream_url:
+            return UNAVAILABLE
+        # A UNIX socket's peer has no address, and is this machine's.
+        peer = getattr(request.getClientAddress(), "host", "127.0.0.1")
+        return RESTRICTED if settings.restrict_management_to_localhost and not is_loopback(peer) else None
+
     def forward(self, call: Call) -> Awaitable[Answer | None]:
-        """Relay an admitted request."""
-        if call.headers.get("upgrade", "").lower() == "websocket":
+        """Relay an admitted request, or open its tunnel."""
+        upgrade = call.headers.get("upgrade", "").lower() == "websocket" and call.request.method == b"GET"
+        if upgrade and self._access is Access.CLIENT_KEY:
             return self._tunnel(call)
-        return self._relay(call)
+        return self.relay(call)
 
     # -- one request
 
-    async def _relay(self, call: Call) -> Answer | None:
+    async def relay(self, call: Call, sent: Callable[[], None] | None = None) -> Answer | None:
+        """Pass one request on, and its answer back.
+
+        :param sent: called when the request is on its way over a connection.
+        """
+        return await self._underway.run(self._passed(call, sent))
+
+    async def _passed(self, call: Call, sent: Callable[[], None] | None) -> Answer | None:
         settings = call.snapshot.settings
-        request = call.request
-        upstream = self._request(call)
-        timeouts = Timeouts(
-            connect=settings.connect_timeout_seconds,
-            first_byte=settings.first_byte_timeout_seconds,
-            idle=settings.stream_idle_seconds,
-        )
         try:
             response = await self._front.relay.client.send(
-                upstream, proxy_url=settings.proxy_url, timeouts=timeouts, decode=False
+                self._request(call), proxy_url=settings.proxy_url, timeouts=_timeouts(settings), decode=False, sent=sent
             )
+            await self._answer(call, response)
         except UpstreamFailure as failure:
-            self._log.warn("ampcode.com cannot be reached: {why}", why=failure.detail.message)
-            return UNREACHABLE
+            return self._unreachable(call, failure)
+        except CancelledError:
+            return self._cut(call)
+        return None
+
+    async def _answer(self, call: Call, response: UpstreamResponse) -> None:
+        """Pass an answer back: status and headers, and the body as it comes."""
+        request = call.request
+        content: Any = request.content
+        content.close()  # it is with the upstream; an answer can take long
         request.setResponseCode(response.status)
-        headers = without(end_to_end(response.raw_headers), frozenset({b"x-request-id"}))
+        headers = [pair for pair in end_to_end(response.raw_headers) if not pair[0].lower().startswith(_OURS)]
         for name in {name.lower() for name, _ in headers}:
             request.responseHeaders.removeHeader(name)
         for name, value in headers:
             request.responseHeaders.addRawHeader(name, value)
-        await Pipe(response, request).run(_may_be_unmarked_gzip(response))
+        request.setHeader("X-Cliproxy-Request-Id", call.id)
+        if call.snapshot.settings.debug:
+            self._log.debug("[{id}] amp: ampcode.com answers {status}", id=call.id, status=response.status)
+        await Pipe(response, request).run()
+
+    def _unreachable(self, call: Call, failure: UpstreamFailure) -> Answer:
+        self._log.warn("[{id}] ampcode.com cannot be reached: {why}", id=call.id, why=failure.detail.message)
+        return UNREACHABLE
+
+    def _cut(self, call: Call) -> Answer | None:
+        """The client left, or the daemon stops: then what has begun breaks off, and what has not is refused.
+
+        :raises CancelledError: the client left.
+        """
+        request = call.request
+        transport: Any = request.transport
+        if request.channel is None or transport is None:
+            raise CancelledError
+        if not request.startedWriting:
+            return STOPPING
+        transport.abortConnection()
         return None
 
     def _request(self, call: Call) -> UpstreamRequest:
         """The request as it goes upstream, the client's credentials out of it."""
-        request = call.request
-        pairs = [
-            (name, value)
-            for name, values in request.requestHeaders.getAllRawHeaders()
-            for value in values
-        ]  # fmt: skip
-        kept = without(end_to_end(pairs), _CLIENT_CREDENTIALS)
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept]
-        content: Any = request.content
-        url = call.snapshot.settings.ampcode.upstream_url.rstrip("/") + _own_target(call)
-        return UpstreamRequest(request.method.decode(), url, headers + self._credentials(call), content.getvalue())
+        own = _keys_of(call)
+        kept = without(end_to_end(_fields(call.request)), _CLIENT_CREDENTIALS)
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in kept
+            if value not in own and not any(key in value for key in own if len(key) >= _TELLING)
+        ]
+        url = call.snapshot.settings.ampcode.upstream_url.rstrip("/") + _own_target(call, own)
+        return UpstreamRequest(
+            call.request.method.decode(), url, headers + self._credentials(call), body_of(call.request)
+        )
 
     def _credentials(self, call: Call) -> list[tuple[str, str]]:
         """The operator's key, for an admitted client only."""
         if not call.client.admitted:
             return []
-        key = self._keys.key_for(call.client, call.snapshot.settings.ampcode)
+        settings = call.snapshot.settings.ampcode
+        key = self._keys.key_for(call.client, settings)
         if not key:
-            self._log.warn("no Amp key is configured: the request goes to ampcode.com without one")
+            if self._keyless is not settings:
+                self._keyless = settings
+                self._log.warn("no Amp key is configured: requests go to ampcode.com without one")
             return []
         return [("X-Api-Key", key.reveal()), ("Authorization", f"Bearer {key.reveal()}")]
 
     # -- WebSockets
 
     async def _tunnel(self, call: Call) -> Answer | None:
-        """Bytes both ways, after authentication; the upstream's answer to the upgrade is the first of them."""
-        if self.tunnels >= MAX_TUNNELS:
-            return Answer({"error": "too many tunnels are open"}, 503)
-        upstream_request = self._request(call)
-        settings = call.snapshot.settings
-        upstream, client = End(), End()
-        self.tunnels += 1
+        """Bytes both ways, once ampcode.com has agreed. Its refusal is an answer like any other."""
+        channel: Any = call.request.channel
+        if len(self._tunnels) >= MAX_TUNNELS:
+            return Answer({"error": "too many WebSockets are open"}, 503)
+        if not hasattr(channel, "become"):
+            raise RequestFault(ErrorDetail(501, "WebSockets need cliproxy's own listener"))
+        request, settings, reactor = self._request(call), call.snapshot.settings, self.reactor
+        upstream = UpstreamEnd(_upgrade_head(call, request), "ampcode.com")
+        tunnel = Tunnel(upstream, End(), reactor, lambda tunnel: self._gone(call, tunnel))
+        self._tunnels.add(tunnel)
         try:
+            connect = settings.connect_timeout_seconds
+            endpoint = self._front.relay.client.endpoint(request.url, settings.proxy_url, timeout=connect)
+            await endpoint.connect(end_factory(upstream))
+            late = reactor.callLater(settings.first_byte_timeout_seconds, upstream.fail, "ampcode.com did not answer")
             try:
-                endpoint = self._front.relay.client.endpoint(
-                    upstream_request.url, settings.proxy_url, timeout=settings.connect_timeout_seconds
-                )
-                await endpoint.connect(end_factory(upstream))
-            except UpstreamFailure as failure:
-                self._log.warn("ampcode.com cannot be reached: {why}", why=failure.detail.message)
-                return UNREACHABLE
-            try:
-                channel: Any = call.request.channel
-                channel.become(client)
-                join(upstream, client)
-                upstream.transport.write(_upgrade_head(call, upstream_request))
-                await upstream.done
-            except CancelledError:
-                upstream.transport.abortConnection()
-                raise
+                head, block = await upstream.answer
+            finally:
+                if late.active():
+                    late.cancel()
+            if head.status == 101:
+                channel.become(tunnel.client)
+                tunnel.join(block)
+                await tunnel.closed
+            else:
+                await self._answer(call, upstream.refusal(head))
+        except UpstreamFailure as failure:
+            return self._unreachable(call, failure)
         finally:
-            self.tunnels -= 1
+            tunnel.close()
         return None
+
+    def _gone(self, call: Call, tunnel: Tunnel) -> None:
+        self._tunnels.discard(tunnel)
+        if tunnel.joined:
+            sentence = "[{id}] amp: WebSocket closed, {up} bytes up, {down} bytes down"
+            self._log.info(sentence, id=call.id, up=tunnel.client.heard, down=tunnel.upstream.heard)
+
+    def close_tunnels(self) -> None:
+        """The daemon stops: a WebSocket has no end of its own to wait for."""
+        for tunnel in list(self._tunnels):
+            tunnel.close()
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(
+        connect=settings.connect_timeout_seconds,
+        first_byte=settings.first_byte_timeout_seconds,
+        idle=settings.stream_idle_seconds,
+    )
+
+
+def _is_readable(request: Request) -> bool:
+    """Whether the pages take this method: they are read, and only the log-in is posted to."""
+    return request.method in (b"GET", b"HEAD") or _below_mount(request, request.path).startswith(b"/auth")
+
+
+def _fields(request: Request) -> Iterable[Pair]:
+    for name, values in request.requestHeaders.getAllRawHeaders():
+        for value in values:
+            yield name, value
 
 
 def _upgrade_head(call: Call, request: UpstreamRequest) -> bytes:
-    parts = urlsplit(request.url)
-    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {parts.netloc}", "Connection: Upgrade"]
+    target = parse_target(request.url)
+    lines = [f"GET {target.path} HTTP/1.1", f"Host: {target.authority}", "Connection: Upgrade"]
     lines += [f"Upgrade: {call.headers['upgrade']}", *(f"{name}: {value}" for name, value in request.headers)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _own_target(call: Call) -> str:
-    """The request's own path and query, less the client's key where the query holds it."""
-    path, _, query = call.request.uri.decode("latin-1").partition("?")
-    if not query:
-        return path
-    own = call.client.key.key.reveal() if call.client.key is not None else None
-    kept = [
-        pair
-        for pair in query.split("&")
-        if not (own is not None and any(n in ("key", "auth_token") and v == own for n, v in parse_qsl(pair, True)))
-    ]
-    return f"{path}?{'&'.join(kept)}" if kept else path
+def _keys_of(call: Call) -> list[bytes]:
+    """The configured client keys; none of them may leave for an upstream, wherever in a head it stands."""
+    return [entry.key.reveal().encode() for entry in call.snapshot.settings.api_keys if entry.key]
 
 
-def _may_be_unmarked_gzip(response: UpstreamResponse) -> bool:
-    headers = response.headers
-    return "content-encoding" not in headers and not headers.get("content-type", "").startswith("text/event-stream")
+def _below_mount(request: Request, path: bytes) -> bytes:
+    """The path without the place at which somebody else's site has us."""
+    provider = path.find(_PROVIDER)  # of these Klein has moved all segments to ``prepath``
+    if provider >= 0:
+        return path[provider:]
+    return b"/" + b"/".join(path.split(b"/")[1 + len(request.prepath or ()) :])
 
 
-@implementer(IPushProducer)
-class Pipe:
-    """A response's bytes to a client, as they are, at the client's pace."""
-
-    def __init__(self, response: UpstreamResponse, request: Request) -> None:
-        self._response = response
-        self._request = request
-        self._done: Deferred[None] = Deferred()
-        self._gathering = False
-        self._first = bytearray()
-
-    async def run(self, unpack: bool) -> None:
-        """Until the body has ended. Cancelling closes the upstream connection.
-
-        :param unpack: an unmarked gzip body is to be recognised and unpacked.
-        """
-        self._gathering = unpack
-        request = self._request
-        request.registerProducer(self, True)
-        try:
-            self._response.deliver(self)
-            await self._done
-        except CancelledError:
-            self._response.cancel()
-            raise
-        finally:
-            if request.channel is not None and request.producer is not None:
-                request.unregisterProducer()
-
-    def received(self, data: bytes) -> None:
-        """More of the body."""
-        if not self._gathering:
-            self._request.write(data)
-            return
-        self._first += data
-        is_gzip = self._first[:2] == GZIP_MAGIC[: len(self._first)]
-        if not is_gzip or len(self._first) > _UNPACK_LIMIT:
-            self._release(bytes(self._first))
-
-    def _release(self, data: bytes) -> None:
-        self._gathering = False
-        if data:
-            self._request.write(data)
-
-    def ended(self, failure: UpstreamFailure | None) -> None:
-        """The last of it. One that broke off ends without a clean end, and without a word."""
-        if self._gathering:
-            data = bytes(self._first)
-            unpacked = _unpacked(data)
-            if unpacked is not None:
-                self._request.setHeader(b"Content-Length", str(len(unpacked)))
-            self._release(data if unpacked is None else unpacked)
-        transport: Any = self._request.transport
-        if failure is not None and transport is not None:
-            transport.abortConnection()
-        if not self._done.called:
-            self._done.callback(None)
-
-    def pauseProducing(self) -> None:
-        """The client's socket is full."""
-        self._response.pause()
-
-    def resumeProducing(self) -> None:
-        """It has room again."""
-        self._response.resume()
-
-    def stopProducing(self) -> None:
-        """The client is gone; the cancelled route closes the upstream."""
+def _own_target(call: Call, own: list[bytes]) -> str:
+    """The request's own path and query, less a client key in ``key`` or ``auth_token``."""
+    path, _, query = call.request.uri.partition(b"?")
+    keys = {key.decode() for key in own}
+    kept = [pair for pair in query.decode("latin-1").split("&") if not _holds_key(pair, keys)]
+    own_path = _below_mount(call.request, path).decode("latin-1")
+    return f"{own_path}?{'&'.join(kept)}" if any(kept) else own_path
 
 
-def _unpacked(data: bytes) -> bytes | None:
-    """An unmarked gzip body's content; None when it is none, or damaged, or unpacks to too much."""
-    if data[:2] != GZIP_MAGIC:
-        return None
-    decoder, out = GzipDecoder(), bytearray()
-    try:
-        decoder.feed(data)
-        while piece := decoder.read():
-            out += piece
-            if len(out) > 8 * _UNPACK_LIMIT:
-                return None
-        decoder.close()
-    except DamagedCoding:
-        return None
-    return bytes(out)
+def _holds_key(pair: str, keys: set[str]) -> bool:
+    return any(name in ("key", "auth_token") and value in keys for name, value in parse_qsl(pair, True))

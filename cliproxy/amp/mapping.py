@@ -14,7 +14,7 @@ import attrs
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Amp, ModelEntry
 
-#: Whether something here serves a model of this name (without suffix).
+#: Whether something here serves a model of this name, with or without a suffix.
 Serves = Callable[[str], bool]
 
 
@@ -33,24 +33,26 @@ class Decision:
 
     :ivar asked: the name as the client wrote it.
     :ivar models: for a mapping the names to serve it by, best first; else empty.
+    :ivar unserved: the target of a mapping that was passed over, because nobody here serves it; else empty.
     """
 
     route: RouteType
     asked: str
     models: tuple[str, ...] = ()
+    unserved: str = ""
 
 
 class Mappings:
     """``ampcode.model-mappings``, compiled. Exact rules are looked up first, later duplicates win; then expressions in order.
 
-    :param serves: what counts as servable.
+    :ivar serves: what counts as servable.
     :param aliases: ``oauth-model-alias``, channel by channel: other names of a target that nobody serves directly.
     """
 
     def __init__(
         self, settings: Amp, serves: Serves, aliases: Sequence[tuple[str, tuple[ModelEntry, ...]]] = ()
     ) -> None:
-        self._serves = serves
+        self.serves = serves
         self._aliases = [entry for _, entries in aliases for entry in entries]
         self._exact: dict[str, str] = {}
         self._patterns: list[tuple[re.Pattern[str], str]] = []
@@ -65,25 +67,27 @@ class Mappings:
 
         A target keeps its own suffix, else gets the asked one.
         """
-        base, suffix = parse_suffix(asked)
-        for name in (asked, base):
-            target = self._rule(name)
-            if target is not None and (found := self._servable(target)):
-                return tuple(_suffixed(model, suffix) for model in found)
-        return ()
+        target = self.rule(asked)
+        if target is None:
+            return ()
+        suffix = parse_suffix(asked)[1]
+        return tuple(_suffixed(model, suffix) for model in self._servable(target))
 
-    def _rule(self, name: str) -> str | None:
-        exact = self._exact.get(name.strip().lower())
-        if exact is not None:
-            return exact
-        return next((to for pattern, to in self._patterns if pattern.search(name)), None)
+    def rule(self, asked: str) -> str | None:
+        """The target of the rule for ``asked``, served or not. The name counts as it was asked, then without its suffix."""
+        names = tuple(dict.fromkeys((asked, parse_suffix(asked)[0])))
+        for name in names:
+            exact = self._exact.get(name.strip().lower())
+            if exact is not None:
+                return exact
+        return next((to for pattern, to in self._patterns if any(map(pattern.search, names))), None)
 
     def _servable(self, target: str) -> tuple[str, ...]:
-        base, _ = parse_suffix(target)
-        if self._serves(base):
+        if self.serves(target):
             return (target,)
+        base, _ = parse_suffix(target)
         others = (entry.alias for entry in self._aliases if entry.name.lower() == base.lower())
-        return tuple(dict.fromkeys(alias for alias in others if self._serves(alias)))
+        return tuple(dict.fromkeys(alias for alias in others if self.serves(alias)))
 
 
 def _suffixed(model: str, suffix: str | None) -> str:
@@ -98,14 +102,16 @@ def decide(asked: str, mappings: Mappings, serves: Serves, *, forced: bool, upst
     :param forced: ``force-model-mappings``.
     :param upstream: ampcode.com may be asked: it is configured, and falling back to it is not denied.
     """
-    base, _ = parse_suffix(asked)
-    local = serves(base) or serves(asked)
-    targets = mappings.targets(asked) if forced or not local else ()
-    if targets:
-        return Decision(RouteType.MODEL_MAPPING, asked, targets)
+    local = serves(asked)
+    unserved = ""
+    if forced or not local:
+        targets = mappings.targets(asked)
+        if targets:
+            return Decision(RouteType.MODEL_MAPPING, asked, targets)
+        unserved = mappings.rule(asked) or ""
     if local:
-        return Decision(RouteType.LOCAL_PROVIDER, asked)
-    return Decision(RouteType.AMP_CREDITS if upstream else RouteType.NO_PROVIDER, asked)
+        return Decision(RouteType.LOCAL_PROVIDER, asked, unserved=unserved)
+    return Decision(RouteType.AMP_CREDITS if upstream else RouteType.NO_PROVIDER, asked, unserved=unserved)
 
 
 def without_long_context(beta: str) -> str:

@@ -1,223 +1,277 @@
 """Amp's provider routes: the same relay as everyone's, behind a decision that is always said.
 
 ``/api/provider/{provider}/...`` with and without ``/v1``, Google's in its three spellings. What is not known here goes to
-ampcode.com, where the CLI believes it is talking to.
+ampcode.com, whom the CLI believes it is talking to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from twisted.logger import Logger
 
-from cliproxy.amp.fallback import UNAVAILABLE, AmpFallbackResource
+from cliproxy.amp.credits import Credits
+from cliproxy.amp.decision_log import decision_fields, decision_sentence, rendered
+from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.mapping import Decision, Mappings, RouteType, decide, without_long_context
-from cliproxy.amp.rewriting import renamed
+from cliproxy.amp.rewriting import declared_tools, renamed
 from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.openai.completions import chat_request, completion, completion_chunk
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.writing import Edit
-from cliproxy.errors import RequestFault
+from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.gemini import METHODS
 from cliproxy.front.models import detail, listing
 from cliproxy.front.routes import Answer, Call, Front, Result, Routes
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.providers.interface import Operation
-from cliproxy.routing.route import Route
+from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.snapshot import Snapshot
-from cliproxy.routing.thinking import parse_suffix
 
 #: POST paths below the provider, less a leading ``v1/``: dialect and operation.
 _POSTS: Final = {
     "chat/completions": ("openai", Operation.GENERATE),
+    "completions": ("openai", Operation.GENERATE),
     "responses": ("responses", Operation.GENERATE),
     "messages": ("claude", Operation.GENERATE),
     "messages/count_tokens": ("claude", Operation.COUNT),
 }
 _SHAPES: Final = {"anthropic": "claude", "google": "gemini"}
-_VERSIONS: Final = ("v1/", "v1beta/", "v1beta1/")
+_PATH: Final = "/api/provider/<provider>/<path:rest>"
+
+
+@attrs.frozen
+class _Asked:
+    """What a provider path asks for: the relay's own terms.
+
+    :ivar name: the model, in the body or else in the path; None where neither has one.
+    :ivar operation: None for a method that nobody here knows.
+    :ivar model: the model of the path; None where the body has it.
+    """
+
+    dialect: Dialect
+    body: JSONObject
+    name: str | None
+    operation: Operation | None = Operation.GENERATE
+    model: str | None = None
+    stream: bool = False
+    alt: str = ""
+    edit: Edit | None = None
+    raw: bytes | None = None
 
 
 @attrs.define(slots=False, eq=False)
 class AmpRoutes:
     """What Amp's CLI calls for inference.
 
-    :ivar credits: (day, requests sent to ampcode.com on it), for the one who pays.
+    :ivar now: Unix seconds.
+    :ivar credits: the day's requests sent to ampcode.com, for the one who pays.
     """
 
     app = Routes()
     front: Front
     fallback: AmpFallbackResource
     now: Callable[[], float]
-    credits: tuple[str, int] = ("", 0)
+    credits: Credits
     _compiled: tuple[Snapshot, Mappings] | None = None
     _log = Logger()
 
-    @app.route("/api/provider/<provider>/<path:rest>", methods=("GET",), access=Access.CLIENT_KEY)
+    @app.route(_PATH, methods=("GET",), access=Access.CLIENT_KEY)
     def read(self, call: Call, provider: str, rest: str) -> Result:
         """Model lists and models, in the shape of the provider's own."""
-        shape = _SHAPES.get(provider.lower(), "openai")
-        path = _unversioned(rest)
+        path = rest.removeprefix("v1/")
+        models = call.snapshot.catalog.listed()
         if path == "models":
-            return Answer(listing("gemini" if rest == "v1beta/models" else shape, call.snapshot.catalog.listed()))
+            return Answer(listing(_SHAPES.get(provider.lower(), "openai"), models))
+        if rest == "v1beta/models":
+            return Answer(listing("gemini", models))
         if rest.startswith("v1beta/models/"):
-            return Answer(detail("gemini", call.listed(path.removeprefix("models/"))))
-        return self._upstream(call)
+            return Answer(detail("gemini", call.listed(rest.removeprefix("v1beta/models/"))))
+        return self._elsewhere(call, path)
 
-    @app.route("/api/provider/<provider>/<path:rest>", methods=("POST",), access=Access.CLIENT_KEY)
+    @app.route(_PATH, methods=("PUT", "PATCH", "DELETE"), access=Access.CLIENT_KEY)
+    def change(self, call: Call, provider: str, rest: str) -> Result:
+        """Nothing of ours, perhaps something of ampcode.com's."""
+        return self._elsewhere(call, rest.removeprefix("v1/"))
+
+    @app.route(_PATH, methods=("POST",), access=Access.CLIENT_KEY)
     def post(self, call: Call, provider: str, rest: str) -> Result:
         """A request for inference, decided by its model; anything else goes upstream."""
-        path = _unversioned(rest)
+        path = rest.removeprefix("v1/")
         if path in _POSTS:
             name, operation = _POSTS[path]
-            return self._infer(call, DIALECTS[name], call.json(), operation=operation)
-        if path == "completions":
-            return self._complete(call)
-        action = rest.rpartition("/models/")[2] if "/models/" in f"/{rest}" else ""
-        model, _, method = action.removeprefix("models/").rpartition(":")
-        if model and method in METHODS:
             body = call.json()
-            stream, alt = method == "streamGenerateContent", call.query.get("alt", call.query.get("$alt", ""))
-            return self._infer(
-                call, DIALECTS["gemini"], body, METHODS[method], model, stream=stream, alt="" if alt == "sse" else alt
-            )
-        return self._upstream(call)
-
-    def _complete(self, call: Call) -> Result:
-        body = call.json()
-        chat = chat_request(body)
-        edit = completion_chunk if body.get("stream") is True else completion
-        return self._infer(call, DIALECTS["openai"], chat, edit=edit, raw=dumps(chat))
-
-    def _infer(
-        self,
-        call: Call,
-        dialect: Dialect,
-        body: JSONObject,
-        operation: Operation = Operation.GENERATE,
-        model: str | None = None,
-        edit: Edit | None = None,
-        **more: Any,
-    ) -> Result:
-        """Decide by the model, say what was decided, and do it."""
-        named = body.get("model")
-        asked = named if isinstance(named, str) and named else model
-        if not asked:
-            return self.front.complete(call, dialect, body, operation=operation, model=model, edit=edit, **more)
-        decision = self._decide(call, asked)
-        self._say(call, decision)
-        if decision.route is RouteType.AMP_CREDITS:
-            return self._upstream(call)
-        if decision.route is RouteType.NO_PROVIDER and call.snapshot.settings.ampcode.deny_fallback:
-            sentence = f"unknown provider for model {asked[:200]}; ampcode.deny-fallback keeps it from ampcode.com"
-            raise RequestFault.bad(sentence, param="model")
-        local = _local(call)
-        if decision.route is not RouteType.MODEL_MAPPING:
-            return self.front.complete(local, dialect, body, operation=operation, model=model, edit=edit, **more)
-        return self.front.complete(
-            local,
-            dialect,
-            body,
-            operation=operation,
-            model=decision.models[0],
-            stream=more.pop("stream", body.get("stream") is True),
-            edit=_both(edit, renamed(asked)),
-            route=_route(call.snapshot, decision),
-            **more,
-        )
-
-    def _upstream(self, call: Call) -> Result:
-        if not call.snapshot.settings.ampcode.upstream_url:
-            return UNAVAILABLE
-        return self.fallback.forward(call)
+            asked = _Asked(DIALECTS[name], body, _name(body), operation, stream=body.get("stream") is True)
+            return self._route(call, asked, _as_chat if path == "completions" else None)
+        action = f"/{rest}".rpartition("/models/")[2] if "/models/" in f"/{rest}" else ""
+        model, colon, method = action.removeprefix("models/").rpartition(":")
+        if model and colon:
+            return self._route(call, _google(call, model, method))
+        if path == "models" or rest.startswith("v1beta/models"):
+            raise RequestFault(ErrorDetail(405, "this path takes GET"), {"Allow": "GET"})
+        if provider.lower() == "google" and rest.startswith("v1beta1/"):
+            return self._elsewhere(call, path)
+        return self._unserved(call, path)
 
     # -- the decision
+
+    def _route(self, call: Call, asked: _Asked, prepare: Callable[[_Asked], _Asked] | None = None) -> Result:
+        """Decide by the model, say what was decided, and do it.
+
+        :param prepare: makes the dialect's own request of the body, where it is served here.
+        """
+        decision = self._decide(call, asked.name) if asked.name else None
+        if decision is not None:
+            self._say(call, decision)
+            if decision.route is RouteType.AMP_CREDITS:
+                return self._spend(call)
+            if decision.route is RouteType.NO_PROVIDER and call.snapshot.settings.ampcode.deny_fallback:
+                sentence = f"unknown provider for model {decision.asked[:200]}; ampcode.deny-fallback keeps it from ampcode.com"
+                raise RequestFault.bad(sentence, param="model")
+        return self._serve(_local(call), asked if prepare is None else prepare(asked), decision)
+
+    def _serve(self, call: Call, asked: _Asked, decision: Decision | None) -> Result:
+        if asked.operation is None:
+            raise RequestFault.bad(f"unknown method; the methods are {', '.join(METHODS)}", status=404)
+        model, edit, route = asked.model, asked.edit, None
+        if decision is not None and decision.models:
+            model = decision.models[0]
+            edit = _both(edit, renamed(decision.asked, declared_tools(asked.body)))
+            route = _route(call.snapshot, decision)
+        return self.front.complete(
+            call,
+            asked.dialect,
+            asked.body,
+            operation=asked.operation,
+            raw=asked.raw,
+            edit=edit,
+            route=route,
+            model=model,
+            stream=asked.stream,
+            alt=asked.alt,
+        )
 
     def _decide(self, call: Call, asked: str) -> Decision:
         settings = call.snapshot.settings.ampcode
         upstream = bool(settings.upstream_url) and not settings.deny_fallback
-        return decide(
-            asked,
-            self._mappings(call.snapshot),
-            lambda name: bool(call.snapshot.catalog.candidates(name)),
-            forced=settings.force_model_mappings,
-            upstream=upstream,
-        )
+        mappings = self._mappings(call.snapshot)
+        return decide(asked, mappings, mappings.serves, forced=settings.force_model_mappings, upstream=upstream)
 
     def _mappings(self, snapshot: Snapshot) -> Mappings:
         if self._compiled is None or self._compiled[0] is not snapshot:
-            settings, catalog = snapshot.settings, snapshot.catalog
-            compiled = Mappings(
-                settings.ampcode, lambda name: bool(catalog.candidates(name)), settings.oauth_model_alias
-            )
+            aliases = snapshot.settings.oauth_model_alias
+            compiled = Mappings(snapshot.settings.ampcode, lambda name: _resolves(snapshot, name), aliases)
             self._compiled = (snapshot, compiled)
         return self._compiled[1]
 
     def _say(self, call: Call, decision: Decision) -> None:
         """The decision in the response's headers and, in the start document's fields, in the log."""
-        route = decision.route
+        route, debug = decision.route, call.snapshot.settings.debug
         call.request.setHeader("X-Cliproxy-Route", route.value)
-        fields: dict[str, Any] = {
-            "component": "amp-routing",
-            "route_type": route.value,
-            "requested_model": decision.asked,
-            "path": call.request.path.decode("latin-1"),
-            "timestamp": datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds"),
-        }
-        log = self._log.debug
-        if route is RouteType.AMP_CREDITS:
-            fields |= {
-                "cost": "amp_credits",
-                "source": "ampcode.com",
-                "model_id": decision.asked,
-                "today": self._count(),
-            }
-            call.request.setHeader("X-Cliproxy-Amp-Credit-Requests", str(self.credits[1]))
-            log = self._log.warn
-        elif route is RouteType.NO_PROVIDER:
-            fields |= {"cost": "none", "source": "error", "model_id": decision.asked}
-            log = self._log.warn
-        else:
-            name = decision.models[0] if decision.models else decision.asked
-            serving = call.snapshot.catalog.candidates(parse_suffix(name)[0])
-            fields |= {"cost": "free", "source": "local_oauth"}
-            fields |= {"provider": serving[0].credential.channel} if serving else {}
-            if decision.models:
-                fields |= {"resolved_model": decision.models[0], "mapping": f"{decision.asked} -> {decision.models[0]}"}
-        if log is self._log.warn or call.snapshot.settings.debug:
-            log(_SENTENCES[route] + " {fields}", fields=_spelt(fields), model=decision.asked, **fields)
+        costly = route in (RouteType.AMP_CREDITS, RouteType.NO_PROVIDER)
+        if not costly and not debug:
+            return
+        serving = (
+            () if costly else _candidates(call.snapshot, decision.models[0] if decision.models else decision.asked)
+        )
+        fields = decision_fields(
+            decision,
+            path=call.request.path.decode("latin-1"),
+            timestamp=datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds"),
+            provider=serving[0].credential.channel if serving else "",
+        )
+        say = self._log.warn if costly else self._log.debug
+        say(
+            "[{id}] {sentence} | {line}",
+            id=call.id,
+            sentence=decision_sentence(decision),
+            line=rendered(fields),
+            **fields,
+        )
+        if decision.unserved and debug:
+            self._log.debug(
+                "[{id}] amp: a mapping is passed over, nobody serves {to}", id=call.id, to=decision.unserved
+            )
 
-    def _count(self) -> int:
-        """One more request that costs credits today."""
-        day = datetime.fromtimestamp(self.now(), UTC).date().isoformat()
-        self.credits = (day, self.credits[1] + 1 if self.credits[0] == day else 1)
-        return self.credits[1]
+    # -- ampcode.com
+
+    def _spend(self, call: Call) -> Result:
+        """Send it to ampcode.com; it counts once it has really left."""
+        counted: list[int] = []
+
+        def sent() -> None:
+            if not counted:
+                counted.append(self.credits.add())
+                call.request.setHeader("X-Cliproxy-Amp-Credit-Requests", str(counted[0]))
+
+        return self.fallback.relay(call, sent)
+
+    def _unserved(self, call: Call, path: str) -> Result:
+        """A provider's path that nothing here serves: ampcode.com's, with its credits, if they may be spent."""
+        try:
+            asked = _name(call.json()) or path
+        except RequestFault:
+            asked = path
+        settings = call.snapshot.settings.ampcode
+        if settings.upstream_url and not settings.deny_fallback:
+            self._say(call, Decision(RouteType.AMP_CREDITS, asked))
+            return self._spend(call)
+        self._say(call, Decision(RouteType.NO_PROVIDER, asked))
+        raise RequestFault.bad(f"{path[:200]} is not served here", status=404)
+
+    def _elsewhere(self, call: Call, path: str) -> Result:
+        """What asks for no inference goes to ampcode.com as the control plane does.
+
+        :raises RequestFault: the path is ours, and not to be had this way.
+        """
+        if path == "responses" and call.headers.get("upgrade", "").lower() == "websocket":
+            raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
+        if path in _POSTS:
+            raise RequestFault(ErrorDetail(405, "this path takes POST"), {"Allow": "POST"})
+        refusal = self.fallback.refusal(call.request)
+        return refusal if refusal is not None else self.fallback.relay(call)
 
 
-_SENTENCES: Final = {
-    RouteType.LOCAL_PROVIDER: "amp using local provider for model: {model}",
-    RouteType.MODEL_MAPPING: "amp model mapping: {mapping}",
-    RouteType.AMP_CREDITS: (
-        "forwarding to ampcode.com (uses amp credits) - model_id: {model} | To use a local model, add to the configuration: "
-        'ampcode.model-mappings: [{{from: "{model}", to: "<your-local-model>"}}]'
-    ),
-    RouteType.NO_PROVIDER: "no provider available for model_id: {model}",
-}
+def _name(body: JSONObject) -> str | None:
+    named = body.get("model")
+    return named if isinstance(named, str) and named else None
 
 
-def _spelt(fields: dict[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in fields.items())
+def _google(call: Call, model: str, method: str) -> _Asked:
+    """``{model}:{method}``. The body's own ``model`` decides first, as everywhere."""
+    body, alt = call.json(), call.query.get("alt", call.query.get("$alt", ""))
+    return _Asked(
+        DIALECTS["gemini"],
+        body,
+        _name(body) or model,
+        METHODS.get(method),
+        model,
+        stream=method == "streamGenerateContent",
+        alt="" if alt == "sse" else alt,
+    )
 
 
-def _unversioned(rest: str) -> str:
-    for version in _VERSIONS:
-        if rest.startswith(version):
-            return rest.removeprefix(version)
-    return rest
+def _as_chat(asked: _Asked) -> _Asked:
+    """Legacy Completions as the Chat request that it is served by."""
+    chat = chat_request(asked.body)
+    edit = completion_chunk if asked.stream else completion
+    return attrs.evolve(asked, body=chat, raw=dumps(chat), edit=edit)
+
+
+def _resolves(snapshot: Snapshot, name: str) -> bool:
+    return bool(_candidates(snapshot, name))
+
+
+def _candidates(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
+    """Who serves ``name`` in any reading of it that the router knows."""
+    try:
+        return snapshot.router.resolve(name).candidates
+    except RequestFault:
+        return ()
 
 
 def _local(call: Call) -> Call:

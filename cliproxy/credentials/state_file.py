@@ -50,13 +50,13 @@ class StateFile:
             return
         data = serialise(self._pool.cooldowns(), now=self._clock.seconds(), wall=self._now())
         try:
-            _write_whole(self._path, data)
+            write_whole(self._path, data)
         except OSError as error:
             self._log.warn("cannot write the state file {path}: {error}", path=str(self._path), error=error.strerror)
         self._saved = changes
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Replace ``path`` by a file of mode 0600 that holds ``data``; readers see the old one or the new one.
 
     :raises OSError: it cannot be written; the old file is untouched.

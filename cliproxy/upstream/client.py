@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.abstract import isIPAddress
@@ -61,7 +61,13 @@ class Client:
         self._closed = False
 
     async def send(
-        self, request: UpstreamRequest, *, proxy_url: str = "", timeouts: Timeouts, decode: bool = True
+        self,
+        request: UpstreamRequest,
+        *,
+        proxy_url: str = "",
+        timeouts: Timeouts,
+        decode: bool = True,
+        sent: Callable[[], None] | None = None,
     ) -> UpstreamResponse:
         """Send ``request`` and wait for the head of its answer. Redirects are answers like any other.
 
@@ -69,6 +75,7 @@ class Client:
 
         :param proxy_url: the egress: a proxy, ``direct`` (or ``none``), or "" for the environment's choice.
         :param decode: undo the answer's content coding, and ask for the codings we know unless the request names some.
+        :param sent: called when the request leaves over a connection; a replay calls it again.
         :raises UpstreamFailure: no answer could be had (kind TRANSPORT); its message says why and holds no credential.
         """
         if self._closed:
@@ -88,13 +95,16 @@ class Client:
             raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
         exchange = Exchange(head, request.body, timeouts, request.method == "HEAD", decode)
         connection = egress.take(target)
+        sent = sent or _nothing
         if connection is not None:
+            sent()
             try:
                 return await connection.request(exchange)
             except UpstreamFailure as failure:
                 if failure.kind is not FailureKind.STALE:
                     raise
         connection = await egress.connect(target, timeouts.connect)
+        sent()
         return await connection.request(exchange)
 
     def agent(self, proxy_url: str = "", *, timeout: float = 10.0) -> IAgent:
@@ -165,6 +175,10 @@ class Client:
             egress = same[0] if same else Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle)
             self._egresses[proxy_url] = egress
         return egress
+
+
+def _nothing() -> None:
+    """For those who do not ask when a request leaves."""
 
 
 @implementer(IAgentEndpointFactory)

@@ -15,7 +15,7 @@ def write_now(transport: ITransport, data: bytes) -> None:
     if (
         isinstance(transport, Connection)
         and transport.connected
-        and not (transport.disconnecting or transport.dataBuffer or transport._tempDataBuffer)
+        and not (transport.disconnecting or transport._aborting or transport.dataBuffer or transport._tempDataBuffer)
     ):
         try:
             sent = transport.socket.send(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.amp.mapping import Decision, Mappings, RouteType, decide, without_long_context
+from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry
 
 SERVED = {"local", "gemini-2.5-pro", "alias-one", "alias-two"}
@@ -15,6 +16,7 @@ MAPPINGS = (
     AmpMapping("local", "gemini-2.5-pro"),
     AmpMapping("whole(high)", "gemini-2.5-pro"),
     AmpMapping("vanished", "gone"),
+    AmpMapping("exact-mini", "gemini-2.5-pro"),
     AmpMapping("aliased", "Real-Name"),
     AmpMapping("^gpt-", "gemini-2.5-pro", regex=True),
     AmpMapping("GPT-5", "local", regex=True),
@@ -27,8 +29,8 @@ ALIASES = (
 
 
 def serves(name: str) -> bool:
-    """A catalogue in any case of letters."""
-    return name.lower() in SERVED
+    """A catalogue in any case of letters, which knows suffixes."""
+    return parse_suffix(name)[0].lower() in SERVED
 
 
 def decided(asked: str, forced: bool = False, upstream: bool = True) -> Decision:
@@ -57,6 +59,9 @@ def decided(asked: str, forced: bool = False, upstream: bool = True) -> Decision
         ("aliased(low)", False, True, "MODEL_MAPPING", ("alias-one(low)", "alias-two(low)")),
         ("gpt-5-mini", False, True, "MODEL_MAPPING", ("gemini-2.5-pro",)),
         ("my-gpt-5", False, True, "MODEL_MAPPING", ("local",)),
+        ("claude-haiku-mini", False, True, "MODEL_MAPPING", ("local",)),
+        ("exact-mini(high)", False, True, "MODEL_MAPPING", ("gemini-2.5-pro(high)",)),
+        ("o4-mini(low)", False, True, "MODEL_MAPPING", ("local(low)",)),
         ("o4-mini", False, True, "MODEL_MAPPING", ("local",)),
         ("vanished", False, True, "AMP_CREDITS", ()),
         ("vanished", True, True, "AMP_CREDITS", ()),
@@ -67,7 +72,8 @@ def decided(asked: str, forced: bool = False, upstream: bool = True) -> Decision
 )
 def test_decision(asked: str, forced: bool, upstream: bool, route: str, models: tuple[str, ...]) -> None:
     """Local first unless mapping is forced; a mapping counts only if something here serves its target."""
-    assert decided(asked, forced, upstream) == Decision(RouteType[route], asked, models)
+    unserved = "gone" if asked == "vanished" else ""
+    assert decided(asked, forced, upstream) == Decision(RouteType[route], asked, models, unserved)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""What is under way beside the relay's exchanges: the daemon waits for it when it stops, and cuts it when it must."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+_Result = TypeVar("_Result")
+
+
+class Underway:
+    """Coroutines that are being waited for."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._tasks: set[Deferred[Any]] = set()
+        self._idle: Deferred[None] | None = None
+
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return len(self._tasks)
+
+    def run(self, task: Coroutine[Deferred[Any], Any, _Result]) -> Deferred[_Result]:
+        """Start one. Cancelling the Deferred cancels it."""
+        running = Deferred.fromCoroutine(task)
+        self._tasks.add(running)
+
+        def over(result: Any) -> Any:
+            self._tasks.discard(running)
+            if not self._tasks:
+                self._became_idle()
+            return result
+
+        return running.addBoth(over)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until there is none, at most so many seconds."""
+        if not self._tasks:
+            return
+        self._idle = Deferred()
+        timer = self._clock.callLater(seconds, self._became_idle)
+        await self._idle
+        if timer.active():
+            timer.cancel()
+
+    def _became_idle(self) -> None:
+        waiter, self._idle = self._idle, None
+        if waiter is not None:
+            waiter.callback(None)
+
+    def cut_all(self) -> None:
+        """Cancel each of them."""
+        for task in list(self._tasks):
+            task.cancel()
