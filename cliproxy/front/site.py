@@ -199,7 +199,7 @@ class BoundedChannel(HTTPChannel):
         return bool(self._buffer) or bool(self.requests)
 
     def lineReceived(self, line: bytes) -> None:
-        """A line of a head. A folded one (RFC 9112 section 5.2) is refused: who unfolds it and who does not see two requests."""
+        """A line of a head. A folded one (RFC 9112 section 5.2) is refused: not everybody unfolds it to the same request."""
         if line[:1] in (b" ", b"\t"):
             self._respondToBadRequestAndDisconnect()
         else:

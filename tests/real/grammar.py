@@ -33,6 +33,7 @@ def check_whole(dialect: str, body: dict[str, Any]) -> None:
 
     :raises Exception: it does not.
     """
+    _fill_in({"response": body})
     _WHOLE[dialect].validate_python(body)
 
 
@@ -55,8 +56,9 @@ def check_stream(dialect: str, payloads: list[Any]) -> None:
 
 def _fill_in(payload: Any) -> None:
     """A count that only the newest types demand: where nobody counted cache writes, the conversion cases want it left out."""
-    usage = (payload.get("response") or {}).get("usage") if isinstance(payload.get("response"), dict) else None
-    if usage:
+    response = payload.get("response")
+    usage = response.get("usage") if isinstance(response, dict) else None
+    if usage and "input_tokens_details" in usage:
         usage["input_tokens_details"].setdefault("cache_write_tokens", 0)
 
 

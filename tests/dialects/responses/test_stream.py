@@ -304,7 +304,7 @@ def test_a_failure_ends_the_stream_at_once(payload: Any, detail: ErrorDetail) ->
 def test_a_stream_without_its_terminal_event_fails(payloads: list[Any]) -> None:
     """Only a terminal event ends a stream well, ``[DONE]`` or not."""
     assert to_events(RESPONSES, payloads)[-1] == StreamFailed(
-        ErrorDetail(408, "upstream stream ended before completion")
+        ErrorDetail(502, "upstream stream ended before completion")
     )
 
 
