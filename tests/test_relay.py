@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.settings.model import Routing, Streaming
+from cliproxy.settings.model import ModelEntry, Routing, Streaming
 from tests.support.settings import compat, settings
 from tests.support.world import Call, Received, Vendor, World
 
@@ -95,6 +95,22 @@ class IdentityLane(Worlds):
         sent.answer(200, CLAUDE_ANSWER)
         self.world.flow()
         self.assertEqual(call.json, CLAUDE_ANSWER)
+
+    def test_attempts_do_not_mix(self) -> None:
+        """What one attempt made of the body does not reach the next: it has the client's members and its own model."""
+        entries = tuple(
+            attrs.evolve(compat(name), models=(ModelEntry(f"{name}-own", "gpt-x"),)) for name in ("chat", "other")
+        )
+        self.build(openai_compatibility=entries, routing=Routing("fill-first"))
+        other = self.world.vendor("other.test")
+        self.chat(stream=True, stream_options={"odd": 1})
+        self.up.last.answer(500, {"error": {"message": "no"}})
+        self.world.pass_time(5)
+        sent, again = self.up.last.json, other.last.json
+        self.assertEqual((sent.pop("model"), again.pop("model")), ("chat-own", "other-own"))
+        self.assertEqual(sent, again)
+        self.assertEqual(again["unknown_member"], CHAT["unknown_member"])
+        self.assertEqual(again["stream_options"], {"odd": 1, "include_usage": True})
 
     def test_gemini_and_vertex(self) -> None:
         """Google's routes, in all their prefixes, reach the upstream's own."""
