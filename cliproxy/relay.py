@@ -209,12 +209,12 @@ class Relay:
             reply.write(delivery.body)
             return
         assert delivery.pump is not None
-        kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
-        reply.begin(200, [*kind, *self._headers(exchange)])
-        exchange.inbound.release()
         try:
+            kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
+            reply.begin(200, [*kind, *self._headers(exchange)])
+            exchange.inbound.release()
             await delivery.pump.pour(reply)
-        except CancelledError:
+        except BaseException:  # raised again: whoever took a lease gives it back
             finish(cancelled=True)
             raise
         exchange.failed = delivery.pump.failure.detail if delivery.pump.failure is not None else None
