@@ -209,7 +209,8 @@ class BoundedChannel(HTTPChannel):
         """How the body is framed. The only coding that frames one is ``chunked`` (RFC 9112 section 6.1)."""
         if header == b"Transfer-Encoding" and data.lower() != b"chunked":
             return self._failChooseTransferDecoder()
-        return super()._maybeChooseTransferDecoder(header, data)
+        chosen: bool = super()._maybeChooseTransferDecoder(header, data)
+        return chosen
 
     def allHeadersReceived(self) -> None:
         """A head is complete."""
@@ -226,8 +227,8 @@ class BoundedChannel(HTTPChannel):
         elif self.requests and self.requests[-1].refused:
             return
         super().rawDataReceived(data)
-        decoder = self._transferDecoder
-        if getattr(decoder, "length", None) is not None and decoder.length > self.site.limits.body_bytes:
+        announced = getattr(self._transferDecoder, "length", None)
+        if announced is not None and announced > self.site.limits.body_bytes:
             self.requests[-1].refuse_size()
 
     def become(self, protocol: Any) -> None:
