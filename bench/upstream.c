@@ -1,12 +1,15 @@
-// Fast mock LLM upstream: epoll, one thread. usage: upstream PORT
-// max_tokens in the body = N + pace_ms*100000  (pace 0 = back to back)
+// A mock vendor, fast enough never to be what is measured: epoll, one thread.
+//
+//   upstream PORT
+//
+// Answers Chat Completions, and Messages on a path that says so. max_tokens says how a stream is to go: N + 100000 * pace is
+// N events, that many milliseconds apart; with a pace of 0 as fast as the socket takes them.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,421 +18,296 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-typedef struct conn {
+
+struct connection {
     int fd;
-    char *buf;
-    int len, cap;
-    int streaming, anth;
-    long left, sent;
-    long pace;
-    long long next;
-    char *out;
-    int outlen, outcap;
-    int blocked;
-    int idx;
-    int inlist;
-    int hi;
-    int closing;
-    int bodyneed;
-} conn;
-static int ep;
-static conn *list[70000];
-static int nlist;
-static conn *heap[70000];
-static int nheap;
-static long long now() {
+    char *in; // what has come of requests
+    int in_size, in_room;
+    int wanted; // bytes of the request that is coming, once its head is there
+    char *out;  // what the socket has not taken yet
+    int out_size, out_room;
+    int streaming, messages;
+    long left; // events of the stream
+    int timer; // -1 without a pace
+};
+
+#define EVENTS_A_TURN 32
+// epoll gives back a pointer; its lowest bit says that the timer is meant and not the socket.
+#define TIMER 1
+
+static int epoll;
+static char chat_answer[2048], messages_answer[2048];
+
+#define CHAT "\"id\":\"chatcmpl-0123456789abcdef0123\",\"created\":1790000000,\"model\":\"mock-model\""
+static const char STREAM_HEAD[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                                  "x-request-id: req_0123456789abcdef\r\nTransfer-Encoding: chunked\r\n\r\n";
+static const char CHAT_END[] =
+    "data: {\"object\":\"chat.completion.chunk\"," CHAT ",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],"
+    "\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":200,\"total_tokens\":300}}\n\ndata: [DONE]\n\n";
+static const char MESSAGES_BEGIN[] =
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_0123456789abcdef\",\"type\":\"message\","
+    "\"role\":\"assistant\",\"content\":[],\"model\":\"mock-model\",\"stop_reason\":null,\"stop_sequence\":null,"
+    "\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\n"
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+    "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+static const char MESSAGES_END[] =
+    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
+    "\"usage\":{\"output_tokens\":200}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+
+static long long now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
-static char json_resp[2048];
-static int json_resp_len;
-static char anth_resp[2048];
-static int anth_resp_len;
-static void hswap(int a, int b) {
-    conn *t = heap[a];
-    heap[a] = heap[b];
-    heap[b] = t;
-    heap[a]->hi = a;
-    heap[b]->hi = b;
+
+static void watch(struct connection *c, int writing) {
+    struct epoll_event event = {.events = EPOLLIN | (writing ? EPOLLOUT : 0), .data.u64 = (uintptr_t)c};
+    epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
 }
-static void hup(int i) {
-    while (i > 0 && heap[(i - 1) / 2]->next > heap[i]->next) {
-        hswap(i, (i - 1) / 2);
-        i = (i - 1) / 2;
-    }
+
+static void stop_timer(struct connection *c) {
+    if (c->timer >= 0)
+        close(c->timer);
+    c->timer = -1;
 }
-static void hdown(int i) {
-    for (;;) {
-        int m = i, l = 2 * i + 1, r = l + 1;
-        if (l < nheap && heap[l]->next < heap[m]->next)
-            m = l;
-        if (r < nheap && heap[r]->next < heap[m]->next)
-            m = r;
-        if (m == i)
+
+// What the socket does not take at once waits for it.
+static void say(struct connection *c, const char *data, int size) {
+    if (!c->out_size) {
+        int sent = send(c->fd, data, size, MSG_NOSIGNAL);
+        if (sent == size)
             return;
-        hswap(i, m);
-        i = m;
-    }
-}
-static void hpush(conn *c) {
-    c->hi = nheap;
-    heap[nheap++] = c;
-    hup(c->hi);
-}
-static void hdel(conn *c) {
-    if (c->hi < 0)
-        return;
-    int i = c->hi;
-    nheap--;
-    if (i != nheap) {
-        hswap(i, nheap);
-        c->hi = -1;
-        hup(i);
-        hdown(i);
-    }
-    c->hi = -1;
-}
-static void ladd(conn *c) {
-    if (c->inlist)
-        return;
-    c->idx = nlist;
-    list[nlist++] = c;
-    c->inlist = 1;
-}
-static void ldel(conn *c) {
-    if (!c->inlist)
-        return;
-    nlist--;
-    list[c->idx] = list[nlist];
-    list[c->idx]->idx = c->idx;
-    c->inlist = 0;
-}
-static void cclose(conn *c) {
-    ldel(c);
-    hdel(c);
-    close(c->fd);
-    free(c->buf);
-    free(c->out);
-    free(c);
-}
-static void mod(conn *c, int w) {
-    struct epoll_event e = {.events = EPOLLIN | (w ? EPOLLOUT : 0), .data.ptr = c};
-    epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &e);
-}
-static int csend(conn *c, const char *p, int n) { // 0 ok, 1 blocked, -1 err
-    if (c->outlen) {
-        goto q;
-    }
-    {
-        ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
-        if (k == n)
-            return 0;
-        if (k < 0) {
-            if (errno != EAGAIN)
-                return -1;
-            k = 0;
+        if (sent > 0) {
+            data += sent;
+            size -= sent;
         }
-        p += k;
-        n -= k;
     }
-q:
-    if (c->outlen + n > c->outcap) {
-        c->outcap = c->outlen + n + 4096;
-        c->out = realloc(c->out, c->outcap);
+    if (c->out_size + size > c->out_room) {
+        c->out_room = c->out_size + size + 4096;
+        c->out = realloc(c->out, c->out_room);
     }
-    memcpy(c->out + c->outlen, p, n);
-    c->outlen += n;
-    if (!c->blocked) {
-        c->blocked = 1;
-        mod(c, 1);
+    memcpy(c->out + c->out_size, data, size);
+    c->out_size += size;
+    watch(c, 1);
+}
+
+static int chunk(char *out, const char *data) {
+    return sprintf(out, "%zx\r\n%s\r\n", strlen(data), data);
+}
+
+// One event of the stream, or its end.
+static void step(struct connection *c) {
+    char event[1024], framed[2048];
+    if (c->left-- > 0) {
+        if (c->messages)
+            sprintf(event,
+                    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+                    "\"delta\":{\"type\":\"text_delta\",\"text\":\" t=%016lld \"}}\n\n",
+                    now());
+        else
+            sprintf(event,
+                    "data: {\"object\":\"chat.completion.chunk\"," CHAT ",\"service_tier\":\"default\","
+                    "\"system_fingerprint\":\"fp_0123456789\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" t=%016lld "
+                    "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n",
+                    now());
+        say(c, framed, chunk(framed, event));
+        return;
+    }
+    c->streaming = 0;
+    stop_timer(c);
+    int size = chunk(framed, c->messages ? MESSAGES_END : CHAT_END);
+    say(c, framed, size + sprintf(framed + size, "0\r\n\r\n"));
+    watch(c, c->out_size > 0);
+}
+
+static void begin_stream(struct connection *c, long max_tokens) {
+    char framed[2048];
+    long pace = max_tokens / 100000;
+    c->streaming = 1;
+    c->left = max_tokens % 100000;
+    say(c, STREAM_HEAD, sizeof STREAM_HEAD - 1);
+    if (c->messages)
+        say(c, framed, chunk(framed, MESSAGES_BEGIN));
+    if (!pace) {
+        watch(c, 1);
+        return;
+    }
+    // The first event comes somewhere within a pace, so that streams begun together do not beat together.
+    struct timespec every = {pace / 1000, pace % 1000 * 1000000};
+    struct itimerspec times = {every, {pace / 1000, 1 + rand() % 1000 * (pace % 1000) * 1000}};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uintptr_t)c | TIMER};
+    c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    timerfd_settime(c->timer, 0, &times, NULL);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, c->timer, &event);
+}
+
+static int has(const char *data, long size, const char *text) {
+    return memmem(data, size, text, strlen(text)) != NULL;
+}
+
+static void answer(struct connection *c, const char *head, int head_size, const char *body, long body_size) {
+    const char *limit = memmem(body, body_size, "\"max_tokens\":", 13);
+    c->messages = has(head, head_size, "/messages");
+    if (has(body, body_size, "\"stream\":true") || has(body, body_size, "\"stream\": true"))
+        begin_stream(c, limit ? atol(limit + 13) : 200);
+    else if (c->messages)
+        say(c, messages_answer, strlen(messages_answer));
+    else
+        say(c, chat_answer, strlen(chat_answer));
+}
+
+// Answer the requests that are whole, one after the other.
+static void read_requests(struct connection *c) {
+    while (!c->streaming && c->in_size > 0) {
+        c->in[c->in_size] = 0;
+        char *end = strstr(c->in, "\r\n\r\n");
+        if (end == NULL)
+            return;
+        int head_size = end - c->in + 4;
+        *end = 0;
+        char *length = strcasestr(c->in, "\r\ncontent-length:");
+        long body_size = length ? atol(length + strlen("\r\ncontent-length:")) : 0;
+        *end = '\r';
+        c->wanted = head_size + body_size;
+        if (c->in_size < c->wanted)
+            return;
+        char after = c->in[c->wanted];
+        c->in[c->wanted] = 0;
+        answer(c, c->in, head_size, c->in + head_size, body_size);
+        c->in[c->wanted] = after;
+        c->in_size -= c->wanted;
+        memmove(c->in, c->in + c->wanted, c->in_size);
+        c->wanted = 0;
+    }
+}
+
+static int readable(struct connection *c) {
+    if (c->wanted > c->in_room || c->in_room - c->in_size < 4096) {
+        c->in_room = (c->wanted > c->in_room ? c->wanted : 2 * c->in_room) + 4096;
+        c->in = realloc(c->in, c->in_room + 1);
+    }
+    int size = recv(c->fd, c->in + c->in_size, c->in_room - c->in_size, 0);
+    if (size == 0 || (size < 0 && errno != EAGAIN))
+        return 0;
+    if (size > 0) {
+        c->in_size += size;
+        if (c->in_size >= c->wanted)
+            read_requests(c);
     }
     return 1;
 }
-static int chunk(char *o, const char *p, int n) {
-    int k = sprintf(o, "%x\r\n", n);
-    memcpy(o + k, p, n);
-    memcpy(o + k + n, "\r\n", 2);
-    return k + n + 2;
-}
-static int ev(conn *c, char *o) {
-    char t[1024];
-    int n;
-    if (c->anth)
-        n = sprintf(t,
-                    "event: content_block_delta\ndata: "
-                    "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
-                    "\"text\":\" t=%016lld \"}}\n\n",
-                    now());
-    else
-        n = sprintf(t,
-                    "data: "
-                    "{\"id\":\"chatcmpl-0123456789abcdef0123\",\"object\":\"chat.completion.chunk\","
-                    "\"created\":1790000000,\"model\":\"mock-model\",\"service_tier\":\"default\",\"system_"
-                    "fingerprint\":\"fp_0123456789\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" "
-                    "t=%016lld \"},\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-                    now());
-    return chunk(o, t, n);
-}
-static int tail(conn *c, char *o) {
-    const char *t;
-    if (c->anth)
-        t = "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: "
-            "message_delta\ndata: "
-            "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
-            "\"usage\":{\"output_tokens\":200}}\n\nevent: message_stop\ndata: "
-            "{\"type\":\"message_stop\"}\n\n";
-    else
-        t = "data: "
-            "{\"id\":\"chatcmpl-0123456789abcdef0123\",\"object\":\"chat.completion.chunk\",\"created\":"
-            "1790000000,\"model\":\"mock-model\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":"
-            "\"stop\"}],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":200,\"total_tokens\":300}}"
-            "\n\ndata: [DONE]\n\n";
-    int n = chunk(o, t, strlen(t));
-    memcpy(o + n, "0\r\n\r\n", 5);
-    return n + 5;
-}
-static int step(conn *c) {
-    char o[2048];
-    int r; // one event; returns -1 err
-    if (c->left > 0) {
-        int n = ev(c, o);
-        c->left--;
-        return csend(c, o, n);
+
+static int writable(struct connection *c) {
+    if (c->out_size) {
+        int sent = send(c->fd, c->out, c->out_size, MSG_NOSIGNAL);
+        if (sent < 0)
+            return errno == EAGAIN;
+        c->out_size -= sent;
+        memmove(c->out, c->out + sent, c->out_size);
     }
-    int n = tail(c, o);
-    c->streaming = 0;
-    ldel(c);
-    hdel(c);
-    r = csend(c, o, n);
-    return r;
+    for (int i = 0; i < EVENTS_A_TURN && c->streaming && c->timer < 0 && !c->out_size; i++)
+        step(c);
+    if (!c->out_size && !(c->streaming && c->timer < 0))
+        watch(c, 0);
+    return 1;
 }
-static void pump(conn *c) { // back to back: up to 32 events a turn
-    for (int i = 0; i < 32 && c->streaming && !c->blocked; i++)
-        if (step(c) < 0) {
-            cclose(c);
-            return;
-        }
-    if (c->blocked)
-        ldel(c);
+
+static void timer_rang(struct connection *c) {
+    uint64_t times;
+    if (c->timer >= 0 && read(c->timer, &times, sizeof times) == sizeof times)
+        while (times-- > 0 && c->streaming)
+            step(c);
 }
-static int process(conn *c) { // returns -1 closed
-    while (!c->streaming && c->len > 0) {
-        c->buf[c->len] = 0;
-        char *h = strstr(c->buf, "\r\n\r\n");
-        if (!h)
-            return 0;
-        int hl = h - c->buf + 4;
-        *h = 0;
-        long cl = 0;
-        char *p = strcasestr(c->buf, "\r\ncontent-length:");
-        int total;
-        if (p) {
-            cl = atol(p + 17);
-            total = hl + cl;
-        } else if ((p = strcasestr(c->buf, "\r\ntransfer-encoding: chunked"))) {
-            *h = '\r';
-            char *e = strstr(c->buf + hl - 2, "\r\n0\r\n\r\n");
-            if (!e)
-                return 0;
-            total = e - c->buf + 7;
-            cl = total - hl;
-        } else
-            total = hl;
-        *h = '\r';
-        if (c->len < total) {
-            c->bodyneed = total;
-            return 0;
-        }
-        c->bodyneed = 0;
-        char save = c->buf[total];
-        c->buf[total] = 0;
-        char *b = c->buf + hl;
-        int anth = memmem(c->buf, hl, "/messages", 9) != NULL;
-        int isget = !strncmp(c->buf, "GET", 3);
-        // stream flag/max_tokens are searched from either end of the body
-        int st = memmem(b, cl, "\"stream\":true", 13) || memmem(b, cl, "\"stream\": true", 14);
-        long mt = 200;
-        char *m = memmem(b, cl, "\"max_tokens\":", 13);
-        if (!m)
-            m = memmem(b, cl, "\"max_completion_tokens\":", 24);
-        if (m) {
-            m = strchr(m + 1, ':');
-            mt = atol(m + 1);
-        }
-        c->buf[total] = save;
-        memmove(c->buf, c->buf + total, c->len - total);
-        c->len -= total;
-        c->anth = anth;
-        if (isget) {
-            const char *r = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-                            "90\r\n\r\n{\"object\":\"list\",\"data\":[{\"id\":\"mock-model\",\"object\":"
-                            "\"model\",\"created\":1,\"owned_by\":\"m\"}]}";
-            if (csend(c, r, strlen(r)) < 0) {
-                cclose(c);
-                return -1;
-            }
-            continue;
-        }
-        if (!st) {
-            if (csend(c, anth ? anth_resp : json_resp, anth ? anth_resp_len : json_resp_len) < 0) {
-                cclose(c);
-                return -1;
-            }
-            continue;
-        }
-        c->streaming = 1;
-        c->left = mt % 100000;
-        c->pace = mt / 100000;
-        const char *hd =
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nx-request-id: "
-            "req_0123456789abcdef\r\nTransfer-Encoding: chunked\r\n\r\n";
-        if (csend(c, hd, strlen(hd)) < 0) {
-            cclose(c);
-            return -1;
-        }
-        if (anth) {
-            char o[1024];
-            const char *t = "event: message_start\ndata: "
-                            "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_0123456789abcdef\","
-                            "\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"mock-"
-                            "model\",\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":"
-                            "100,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: "
-                            "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
-                            "\"text\",\"text\":\"\"}}\n\n";
-            int n = chunk(o, t, strlen(t));
-            csend(c, o, n);
-        }
-        if (c->pace) {
-            c->next = now() + c->pace * 1000000LL * (rand() % 1000) / 1000;
-            hpush(c);
-        } else
-            ladd(c);
+
+static void hang_up(struct connection *c) {
+    stop_timer(c);
+    close(c->fd);
+    c->fd = -1;
+}
+
+static void accept_all(int listener) {
+    int fd, one = 1;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        struct connection *c = calloc(1, sizeof *c);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        c->fd = fd;
+        c->timer = -1;
+        c->in_room = 4096;
+        c->in = malloc(c->in_room + 1);
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uintptr_t)c};
+        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     }
-    return 0;
 }
-int main(int ac, char **av) {
-    int port = atoi(av[1]);
+
+// A JSON answer of some 1000 bytes: `before`, padding, `after`.
+static void make_answer(char *out, const char *before, const char *after) {
+    char body[1500];
+    strcpy(body, before);
+    while (strlen(body) < 760)
+        strcat(body, "lorem ipsum dolor ");
+    strcat(body, after);
+    sprintf(out,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+            "x-request-id: req_0123456789abcdef\r\n\r\n%s",
+            strlen(body), body);
+}
+
+int main(int count, char **words) {
+    int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (count < 2)
+        return 2;
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons(atoi(words[1]))};
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     signal(SIGPIPE, SIG_IGN);
-    char body[1200];
-    int n = sprintf(body, "{\"id\":\"chatcmpl-0123456789abcdef0123\",\"object\":\"chat.completion\","
-                          "\"created\":1790000000,\"model\":\"mock-model\",\"choices\":[{\"index\":0,"
-                          "\"message\":{\"role\":\"assistant\",\"content\":\"");
-    while (n < 760)
-        n += sprintf(body + n, "lorem ipsum dolor ");
-    n += sprintf(
-        body + n,
-        "\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":"
-        "100,\"completion_tokens\":200,\"total_tokens\":300},\"system_fingerprint\":\"fp_0123456789\"}");
-    json_resp_len = sprintf(json_resp,
-                            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-                            "%d\r\nx-request-id: req_0123456789abcdef\r\n\r\n%s",
-                            n, body);
-    n = sprintf(body, "{\"id\":\"msg_0123456789abcdef\",\"type\":\"message\",\"role\":\"assistant\","
-                      "\"model\":\"mock-model\",\"content\":[{\"type\":\"text\",\"text\":\"");
-    while (n < 760)
-        n += sprintf(body + n, "lorem ipsum dolor ");
-    n += sprintf(body + n, "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_"
-                           "tokens\":100,\"output_tokens\":200}}");
-    anth_resp_len =
-        sprintf(anth_resp,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
-    int ls = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
-    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 8192)) {
-        perror("bind");
+    make_answer(chat_answer,
+                "{\"object\":\"chat.completion\"," CHAT ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\","
+                "\"content\":\"",
+                "\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":100,"
+                "\"completion_tokens\":200,\"total_tokens\":300},\"system_fingerprint\":\"fp_0123456789\"}");
+    make_answer(messages_answer,
+                "{\"id\":\"msg_0123456789abcdef\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"mock-model\","
+                "\"content\":[{\"type\":\"text\",\"text\":\"",
+                "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":100,"
+                "\"output_tokens\":200}}");
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(listener, (struct sockaddr *)&where, sizeof where) || listen(listener, 8192)) {
+        perror("listen");
         return 1;
     }
-    ep = epoll_create1(0);
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
-    epoll_ctl(ep, EPOLL_CTL_ADD, ls, &e);
-    struct epoll_event evs[512];
+    epoll = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0}, events[512];
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     for (;;) {
-        int to = -1;
-        if (nlist)
-            to = 0;
-        else if (nheap) {
-            long long d = heap[0]->next - now();
-            to = d <= 0 ? 0 : (d / 1000000 + (d % 1000000 ? 1 : 0));
-        }
-        int k = epoll_wait(ep, evs, 512, to);
-        for (int i = 0; i < k; i++) {
-            conn *c = evs[i].data.ptr;
-            if (!c) {
-                for (;;) {
-                    int fd = accept4(ls, 0, 0, SOCK_NONBLOCK);
-                    if (fd < 0)
-                        break;
-                    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-                    c = calloc(1, sizeof *c);
-                    c->fd = fd;
-                    c->hi = -1;
-                    c->cap = 4096;
-                    c->buf = malloc(c->cap + 1);
-                    struct epoll_event e2 = {.events = EPOLLIN, .data.ptr = c};
-                    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e2);
-                }
+        int ready = epoll_wait(epoll, events, 512, -1);
+        struct connection *gone[512];
+        int gone_count = 0;
+        for (int i = 0; i < ready; i++) {
+            uint64_t what = events[i].data.u64;
+            struct connection *c = (struct connection *)(uintptr_t)(what & ~(uint64_t)TIMER);
+            if (c == NULL) {
+                accept_all(listener);
                 continue;
             }
-            if (evs[i].events & EPOLLOUT && c->outlen) {
-                ssize_t s = send(c->fd, c->out, c->outlen, MSG_NOSIGNAL);
-                if (s < 0 && errno != EAGAIN) {
-                    cclose(c);
-                    continue;
-                }
-                if (s > 0) {
-                    memmove(c->out, c->out + s, c->outlen - s);
-                    c->outlen -= s;
-                }
-                if (!c->outlen) {
-                    c->blocked = 0;
-                    mod(c, 0);
-                    if (c->streaming && !c->pace)
-                        ladd(c);
-                }
+            if (c->fd < 0)
+                continue;
+            if (what & TIMER) {
+                timer_rang(c);
+                continue;
             }
-            if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                if (c->bodyneed > c->cap || c->cap - c->len < 4096) {
-                    int need = c->bodyneed > c->cap ? c->bodyneed : c->cap * 2;
-                    c->cap = need + 4096;
-                    c->buf = realloc(c->buf, c->cap + 1);
-                }
-                ssize_t r = recv(c->fd, c->buf + c->len, c->cap - c->len, 0);
-                if (r == 0 || (r < 0 && errno != EAGAIN)) {
-                    cclose(c);
-                    continue;
-                }
-                if (r > 0) {
-                    c->len += r;
-                    if (!c->bodyneed || c->len >= c->bodyneed) {
-                        if (process(c) < 0)
-                            continue;
-                    }
-                }
+            int alive = !(events[i].events & EPOLLOUT) || writable(c);
+            if (alive && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                alive = readable(c);
+            if (!alive) {
+                hang_up(c);
+                gone[gone_count++] = c;
             }
         }
-        if (nheap) {
-            long long t = now();
-            int guard = 0;
-            while (nheap && heap[0]->next <= t && guard++ < 2000) {
-                conn *c = heap[0];
-                int r = step(c);
-                if (r < 0) {
-                    cclose(c);
-                    continue;
-                }
-                if (c->streaming) {
-                    c->next += c->pace * 1000000LL;
-                    if (c->next < t - 1000000000LL)
-                        c->next = t;
-                    hdown(0);
-                }
-            }
+        // Freed only now: a timer of theirs may have been among the events.
+        for (int i = 0; i < gone_count; i++) {
+            free(gone[i]->in);
+            free(gone[i]->out);
+            free(gone[i]);
         }
-        for (int i = nlist - 1; i >= 0; i--)
-            if (i < nlist)
-                pump(list[i]);
     }
 }
