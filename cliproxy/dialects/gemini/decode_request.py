@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.gemini.decode_tools import read_choice, read_tools
-from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
+from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature, said_again
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, flag, integer, member, number, objects
@@ -87,15 +87,18 @@ class _Conversation:
             content = {"parts": [{"text": content}]}
         if not isinstance(content, dict):
             raise RequestFault.bad(f"{path} must be an object", param=path)
-        again = self._role == "model"
+        goes_on = self._role == "model"
         self._role = next_role(content.get("role"), self._role)
+        given = parts_of(content)
+        again = said_again(given)
         parts = [
             self._part(part, f"{path}.parts[{index}]", f"{turn}:{index}")
-            for index, part in enumerate(parts_of(content))
+            for index, part in enumerate(given)
+            if index not in again
         ]
         if self._role == "user":
             self.messages.append(Message("user", parts))
-        elif again:
+        elif goes_on:
             last = self.messages[-1]
             last.parts = joined(last.parts + parts)
         else:

@@ -7,13 +7,31 @@ from typing import Literal
 
 from cliproxy.dialects import media
 from cliproxy.dialects.gemini.spelling import of
-from cliproxy.dialects.members import filled
+from cliproxy.dialects.members import filled, member
 from cliproxy.dialects.signatures import standard_base64
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart
-from cliproxy.jsontypes import JSONObject, dumps_text
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
 #: Reads a signature: as replayed by a client, or as minted by an upstream.
 Sign = Callable[[str, str], Signature]
+
+
+def said_again(parts: list[JSON]) -> set[int]:
+    """Where a content answers by id a call that it has answered before; every vendor refuses a second answer.
+
+    Gemini CLI says each result twice in a conversation that it resumes.
+    """
+    seen: set[str] = set()
+    again: set[int] = set()
+    for index, part in enumerate(parts):
+        result = of(part, "functionResponse", "function_response")
+        call_id = filled(member(result, "id"))
+        if call_id is None:
+            continue
+        if call_id in seen:
+            again.add(index)
+        seen.add(call_id)
+    return again
 
 
 def read_signature(part: JSONObject, sign: Sign) -> Signature | None:

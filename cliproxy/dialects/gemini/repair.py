@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cliproxy.dialects import signatures
+from cliproxy.dialects.gemini.parts import said_again
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.members import filled
 from cliproxy.jsontypes import JSON, JSONObject
@@ -31,7 +32,7 @@ def repair(body: JSONObject) -> None:
 
     Missing and unknown roles alternate, ``function`` and ``tool`` are ``user``. The first call of each model content gets the
     sentinel where it has no signature of Gemini's. Thoughts that show another vendor's signature go: they were relayed by this
-    proxy, and the client has changed models since. What the body holds is not changed, only replaced.
+    proxy, and the client has changed models since. A call is answered once. What the body holds is not changed, only replaced.
     """
     _respell(body, _TOP)
     config = body.get("generationConfig")
@@ -52,7 +53,7 @@ def repair(body: JSONObject) -> None:
             continue
         role = next_role(content.get("role"), role)
         parts = parts_of(content)
-        kept = _mended_parts(parts) if role == "model" else parts
+        kept = _mended_parts(parts) if role == "model" else _answers(parts)
         if kept or not parts:
             mended.append({**content, "role": role, "parts": kept})
     body["contents"] = mended
@@ -62,6 +63,11 @@ def _respell(holder: JSONObject, names: Mapping[str, str]) -> None:
     for snake, camel in names.items():
         if snake in holder:
             holder.setdefault(camel, holder.pop(snake))
+
+
+def _answers(parts: list[JSON]) -> list[JSON]:
+    again = said_again(parts)
+    return [part for index, part in enumerate(parts) if index not in again] if again else parts
 
 
 def _mended_parts(parts: list[JSON]) -> list[JSON]:

@@ -228,6 +228,22 @@ class Decoding(SynchronousTestCase):
         self.assertEqual(ids, ["real", calls[0], calls[1], calls[2], "orphan"])
         self.assertEqual(len(set(calls)), 4)
 
+    def test_a_result_said_again_is_said_once(self) -> None:
+        """Gemini CLI, resuming a conversation, sends each result twice under one id; those without an id all count."""
+        answers = [
+            result("f", {"output": "x"}, "a"),
+            result("f", {"output": "x"}, "a"),
+            result("f", {"output": "y"}, "b"),
+        ]
+        contents = [model(call("f", "a"), call("f", "b")), user(*answers)]
+        read = decoded({"contents": contents}).messages[1].parts
+        self.assertEqual([part.call_id for part in read if isinstance(part, ToolResultPart)], ["a", "b"])
+        body = {"contents": copy.deepcopy(contents)}
+        repair(body)
+        self.assertEqual(body["contents"][1], user(answers[0], answers[2]))
+        nameless = [model(call("f"), call("f")), user(result("f", {}), result("f", {}))]
+        self.assertEqual(len(decoded({"contents": nameless}).messages[1].parts), 2)
+
     def test_ids_of_pieces_differ(self) -> None:
         """Calls of the same turn, replayed in pieces, do not share an id."""
         request = decoded({"contents": [model(call("f")), model(call("f")), model(call("f"))]})
