@@ -105,8 +105,8 @@ class UpstreamEnd(End):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The upstream is gone."""
         super().connectionLost(reason)
-        self.fail(f"{self._origin} closed the connection instead of answering the upgrade")
         response, self._response = self._response, None
+        self.fail(f"{self._origin} closed the connection instead of answering the upgrade")
         if response is not None:
             whole = self._body is not None and self._body.end_of_input()
             response.finished(None if whole else UpstreamFailure.transport(f"{self._origin} broke off its answer"))
