@@ -24,11 +24,11 @@ class Journal:
         self._size = 0
         self._timer: IDelayedCall | None = None
 
-    def write(self, line: str) -> None:
-        """Take a line; it is logged soon."""
+    def write(self, line: str, *, more: bool = True) -> None:
+        """Take a line; it is logged soon, or now if ``more`` are not expected."""
         self._lines.append(line)
         self._size += len(line)
-        if self._size >= BATCH:
+        if self._size >= BATCH or not more:
             self.flush()
         elif self._timer is None:
             self._timer = self._clock.callLater(WAIT, self.flush)

@@ -264,7 +264,8 @@ class Relay:
         self._journal.write(
             f"[{exchange.id}] {exchange.client} {exchange.inbound.dialect} {exchange.inbound.model[:80]} -> {label} {ended}"
             f" attempts={len(exchange.trace.attempts)} affinity={exchange.trace.affinity.value}"
-            f" seconds={self._reactor.seconds() - exchange.started:.3f} tokens={tokens}{why}"
+            f" seconds={self._reactor.seconds() - exchange.started:.3f} tokens={tokens}{why}",
+            more=bool(self._exchanges),
         )
         if settings.debug and exchange.losses:
             self._log.debug("[{id}] lost in translation: {losses}", id=exchange.id, losses=_named(exchange.losses))
@@ -287,7 +288,6 @@ class Relay:
             timer.cancel()
 
     def _became_idle(self) -> None:
-        self._journal.flush()
         waiter, self._idle = self._idle, None
         if waiter is not None:
             waiter.callback(None)

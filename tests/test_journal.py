@@ -49,6 +49,13 @@ class Batches(SynchronousTestCase):
         self.assertEqual(len(self.logged), 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_last(self) -> None:
+        """A line after which no more are expected is logged at once, and what waited with it."""
+        self.journal.write("one")
+        self.journal.write("two", more=False)
+        self.assertEqual(self.logged, ["one\ntwo"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_flush(self) -> None:
         """A flush logs at once and leaves nothing on the clock; without lines it says nothing."""
         self.journal.write("one")

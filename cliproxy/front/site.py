@@ -166,6 +166,8 @@ class BoundedChannel(HTTPChannel):
     transport: Any
     _head_call: IDelayedCall | None = None
     _linger_call: IDelayedCall | None = None
+    _idle_call: IDelayedCall | None = None
+    _used = 0.0
     _upgraded: Any = None
     _discarded = 0
 
@@ -271,6 +273,31 @@ class BoundedChannel(HTTPChannel):
             self._head_call.cancel()
             self._head_call = None
 
+    # The idle timer runs on through a request, and looks what is due when it goes off: to stop it and to start another for each
+    # request costs more than to let it ring once in vain.
+
+    def setTimeout(self, period: int | None) -> int | None:
+        """Close the connection after so many idle seconds; None: not while a request is under way."""
+        before, self.timeOut = self.timeOut, period
+        self.resetTimeout()
+        if period is not None and self._idle_call is None:
+            self._idle_call = self.site.reactor.callLater(period, self._idle_due)
+        return before
+
+    def resetTimeout(self) -> None:
+        """The connection is in use."""
+        self._used = self.site.reactor.seconds()
+
+    def _idle_due(self) -> None:
+        self._idle_call = None
+        if self.timeOut is None:
+            return
+        left = self._used + self.timeOut - self.site.reactor.seconds()
+        if left > 0:
+            self._idle_call = self.site.reactor.callLater(left, self._idle_due)
+        else:
+            self.timeoutConnection()
+
     def timeoutConnection(self) -> None:
         """Idle for too long: closed without a log line, this is how keep-alive ends."""
         self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
@@ -284,6 +311,9 @@ class BoundedChannel(HTTPChannel):
         if self._upgraded is not None:
             self._upgraded.connectionLost(reason)
         super().connectionLost(reason)
+        if self._idle_call is not None:
+            self._idle_call.cancel()
+            self._idle_call = None
 
 
 class BoundedSite(Site):

@@ -90,9 +90,10 @@ def model_in_path(model: str) -> str:
 def _overridden(named: Headers, configured: Headers) -> list[tuple[str, str]]:
     """The operator's headers come last and replace any of the same name. What cannot be a header value is left out."""
     configured = list(configured)
-    replaced = {name.lower() for name, _ in configured}
-    kept = [(name, value) for name, value in named if name.lower() not in replaced]
-    return [(name, value) for name, value in (*kept, *configured) if _sendable(name) and _sendable(value)]
+    if configured:
+        replaced = {name.lower() for name, _ in configured}
+        named = [*((name, value) for name, value in named if name.lower() not in replaced), *configured]
+    return [(name, value) for name, value in named if _sendable(name) and _sendable(value)]
 
 
 def _sendable(text: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from cliproxy.front.site import IDLE_SECONDS
 from cliproxy.jsontypes import dumps
 from tests.support.settings import compat, settings
 from tests.support.world import Received, World
@@ -95,6 +96,34 @@ class Answers(SynchronousTestCase):
             self.world.flow()
         self.assertEqual([request.json["user"] for request in self.vendor.requests], ["0", "1", "2"])
         self.assertEqual(call.raw.count(b"HTTP/1.1 200 "), 3)
+
+    def test_idle(self) -> None:
+        """A connection is kept for so many seconds after its last answer, however long that took to come."""
+        body = dumps(CHAT)
+        self.build(first_byte_timeout_seconds=1000)
+        self.vendor.script = None
+        call = self.world.send(head(body) + body)
+        self.world.pass_time(IDLE_SECONDS * 2.5)
+        answer(self.vendor.last)
+        self.world.flow()
+        self.assertEqual(call.status, 200)
+        self.world.pass_time(IDLE_SECONDS - 1)
+        self.assertFalse(call.closed)
+        self.world.pass_time(2)
+        self.assertTrue(call.closed)
+
+    def test_in_use(self) -> None:
+        """Each request renews a connection's time."""
+        body = dumps(CHAT)
+        call = self.build().send(head(body) + body)
+        transport: Any = call.transport
+        for _ in range(3):
+            self.world.pass_time(IDLE_SECONDS - 5)
+            transport.write(head(body) + body)
+            self.world.flow()
+        self.assertEqual(call.raw.count(b"HTTP/1.1 200 "), 4)
+        self.world.pass_time(IDLE_SECONDS + 1)
+        self.assertTrue(call.closed)
 
     def test_in_pieces(self) -> None:
         """However a large request is cut into reads, it is the same request."""
