@@ -117,8 +117,9 @@ _OPENAPI = {
     "title",
     "type",
 }
-#: The keywords of JSON schema that the service documents as supported.
+#: The keywords of JSON schema that the service documents as supported, and ``$schema``, which Gemini CLI sends it.
 _JSON_SCHEMA = {
+    "$schema",
     "$anchor",
     "$defs",
     "$id",

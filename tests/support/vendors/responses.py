@@ -21,7 +21,8 @@ from tests.support.vendors.wire import Exchange, Record, VendorServer
 
 KEY = "sk-fake-responses-canary-77aa"
 CREATED = 1763900000
-_KNOWN = set(ResponseCreateParamsBase.__annotations__) | {"stream"}
+#: ``client_metadata`` is in no reference; Codex sends it.
+_KNOWN = set(ResponseCreateParamsBase.__annotations__) | {"stream", "client_metadata"}
 _CODEX_REFUSES = {
     "max_output_tokens",
     "max_completion_tokens",
@@ -413,6 +414,7 @@ def _read_items(items: list[Any], stored: bool, heard: Heard) -> None:
                 "image_generation_call",
                 "code_interpreter_call",
                 "tool_search_call",
+                "additional_tools",
             )
             need(kind in (*known, "tool_search_output"), f"Invalid value: '{kind}'.", f"{where}.type")
     missing = [identity for identity in called if identity not in answered]
@@ -459,8 +461,9 @@ def _read_message(item: dict[str, Any], where: str, heard: Heard) -> None:
                 need(isinstance(part.get("image_url", part.get("file_id")), str), "Invalid type for image_url.", where)
         content = "".join(part["text"] for part in content if part["type"] in ("input_text", "output_text"))
     if role == "user":
-        heard.texts.append(content)
-        heard.results = []
+        if content:  # without one it only carries the pictures of the results before it
+            heard.texts.append(content)
+            heard.results = []
     elif role == "assistant":
         heard.turns += 1
         heard.results = []
