@@ -18,14 +18,14 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.pipe import Pipe
+from cliproxy.amp.tokens import LONGEST, SocketTokens
 from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
 from cliproxy.amp.underway import Underway
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Answer, Call, Front, body_of
+from cliproxy.front.routes import Answer, Call, Front, body_of, header_map
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.settings.model import Amp, Settings
-from cliproxy.settings.refusals import is_loopback
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
 from cliproxy.upstream.target import parse_target
 from cliproxy.wire.headers import Pair, end_to_end, without
@@ -34,9 +34,10 @@ from cliproxy.wire.headers import Pair, end_to_end, without
 _CLIENT_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"host", b"content-length"})
 #: What an upstream does not say in our place: CORS is off for these routes, and the rest is how we speak of ourselves.
 _OURS: Final = (b"access-control-", b"x-cliproxy-")
-_PROVIDER: Final = b"/api/provider/"
+#: Its answers hold the token of the WebSocket that comes next.
+_GIVES_TOKENS: Final = b"/api/thread-actors"
 #: A client key this long is also found inside a header (a ``Referer``, say); a shorter one could be any word.
-_TELLING: Final = 8
+_TELLING: Final = 6
 #: WebSocket tunnels open at once.
 MAX_TUNNELS: Final = 256
 
@@ -63,6 +64,7 @@ class AmpFallbackResource(ReverseProxyResource):
         self._keys = keys
         self._access = access
         self._underway = underway
+        self._tokens = SocketTokens(reactor.seconds)
         self._tunnels: set[Tunnel] = set()
         self._keyless: Amp | None = None  # the settings of which it was said that they give no key
 
@@ -83,22 +85,32 @@ class AmpFallbackResource(ReverseProxyResource):
         if self._access is Access.OPTIONAL_KEY and not _is_readable(request):
             request.setHeader("Allow", "GET, HEAD")
             return self._front.answer(request, Answer({"error": "this path takes GET, HEAD"}, 405))
-        self._front.run(request, lambda _: self._front.enter(request, self._access, self.forward, {}))
+        # A known token stands for the key it was given for: it opens the tunnel, and brings nothing of the operator's.
+        access = Access.OPTIONAL_KEY if self._has_token(request) else self._access
+        self._front.run(request, lambda _: self._front.enter(request, access, self.forward, {}))
         return NOT_DONE_YET
+
+    def _has_token(self, request: Request) -> bool:
+        if not (_is_upgrade(request) and _own_path(request).startswith(b"/actors/")):
+            return False
+        words = request.requestHeaders.getRawHeaders("sec-websocket-protocol") or []
+        keys = self._front.relay.snapshot.settings.api_keys
+        return self._tokens.admits(",".join(words), keys)
 
     def refusal(self, request: Request) -> Answer | None:
         """Why ``request`` may not go to ampcode.com at all: it is not configured, or for this machine's processes only."""
         settings = self._front.relay.snapshot.settings.ampcode
         if not settings.upstream_url:
             return UNAVAILABLE
-        # A UNIX socket's peer has no address, and is this machine's.
-        peer = getattr(request.getClientAddress(), "host", "127.0.0.1")
-        return RESTRICTED if settings.restrict_management_to_localhost and not is_loopback(peer) else None
+        peer = getattr(request.getClientAddress(), "host", None)  # a UNIX socket's has none, and is this machine's
+        if not settings.restrict_management_to_localhost or peer is None:
+            return None
+        gate = self._front.gate(self._front.relay.snapshot)
+        return None if gate.is_local(peer, header_map(request)) else RESTRICTED
 
     def forward(self, call: Call) -> Awaitable[Answer | None]:
         """Relay an admitted request, or open its tunnel."""
-        upgrade = call.headers.get("upgrade", "").lower() == "websocket" and call.request.method == b"GET"
-        if upgrade and self._access is Access.CLIENT_KEY:
+        if _is_upgrade(call.request) and self._access is Access.CLIENT_KEY:
             return self._tunnel(call)
         return self.relay(call)
 
@@ -138,7 +150,22 @@ class AmpFallbackResource(ReverseProxyResource):
         request.setHeader("X-Cliproxy-Request-Id", call.id)
         if call.snapshot.settings.debug:
             self._log.debug("[{id}] amp: ampcode.com answers {status}", id=call.id, status=response.status)
-        await Pipe(response, request).run()
+        gives_token = _own_path(request).startswith(_GIVES_TOKENS) and response.status == 200
+        if call.client.admitted and gives_token:
+            await self._overheard(call, response)
+        else:
+            await Pipe(response, request).run()
+
+    async def _overheard(self, call: Call, response: UpstreamResponse) -> None:
+        """Pass on an answer that may give the client a token for its WebSocket, and remember the token."""
+        answer = bytearray()
+
+        def heard(data: bytes) -> None:
+            if len(answer) <= LONGEST:
+                answer.extend(data)
+
+        await Pipe(response, call.request, heard).run()
+        self._tokens.learn(bytes(answer), response.headers.get("content-encoding", ""), call.client.key)
 
     def _unreachable(self, call: Call, failure: UpstreamFailure) -> Answer:
         self._log.warn("[{id}] ampcode.com cannot be reached: {why}", id=call.id, why=failure.detail.message)
@@ -240,9 +267,14 @@ def _timeouts(settings: Settings) -> Timeouts:
     )
 
 
+def _is_upgrade(request: Request) -> bool:
+    wanted = request.requestHeaders.getRawHeaders("upgrade") or [""]
+    return request.method == b"GET" and wanted[0].lower() == "websocket"
+
+
 def _is_readable(request: Request) -> bool:
     """Whether the pages take this method: they are read, and only the log-in is posted to."""
-    return request.method in (b"GET", b"HEAD") or _below_mount(request, request.path).startswith(b"/auth")
+    return request.method in (b"GET", b"HEAD") or _own_path(request).startswith(b"/auth")
 
 
 def _fields(request: Request) -> Iterable[Pair]:
@@ -263,22 +295,22 @@ def _keys_of(call: Call) -> list[bytes]:
     return [entry.key.reveal().encode() for entry in call.snapshot.settings.api_keys if entry.key]
 
 
-def _below_mount(request: Request, path: bytes) -> bytes:
-    """The path without the place at which somebody else's site has us."""
-    provider = path.find(_PROVIDER)  # of these Klein has moved all segments to ``prepath``
-    if provider >= 0:
-        return path[provider:]
-    return b"/" + b"/".join(path.split(b"/")[1 + len(request.prepath or ()) :])
+def _own_path(request: Request) -> bytes:
+    """The path that was routed: without the place at which somebody else's site has us."""
+    path: bytes = request.own_path  # type: ignore[attr-defined]
+    return path
 
 
 def _own_target(call: Call, own: list[bytes]) -> str:
     """The request's own path and query, less a client key in ``key`` or ``auth_token``."""
-    path, _, query = call.request.uri.partition(b"?")
+    query = call.request.uri.partition(b"?")[2]
     keys = {key.decode() for key in own}
     kept = [pair for pair in query.decode("latin-1").split("&") if not _holds_key(pair, keys)]
-    own_path = _below_mount(call.request, path).decode("latin-1")
+    own_path = _own_path(call.request).decode("latin-1")
     return f"{own_path}?{'&'.join(kept)}" if any(kept) else own_path
 
 
 def _holds_key(pair: str, keys: set[str]) -> bool:
-    return any(name in ("key", "auth_token") and value in keys for name, value in parse_qsl(pair, True))
+    """Whether one of ``pair``'s parameters is a client key; ``;`` separates them too, as the door reads them."""
+    pairs = (found for part in pair.split(";") for found in parse_qsl(part, True))
+    return any(name in ("key", "auth_token") and value in keys for name, value in pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,11 +22,17 @@ _MEASURED: Final = 16 * 1024 * 1024
 
 @implementer(IPushProducer)
 class Pipe:
-    """One body. ``request`` has its status and headers already; they leave with the first bytes."""
+    """One body. ``request`` has its status and headers already; they leave with the first bytes.
 
-    def __init__(self, response: UpstreamResponse, request: Request) -> None:
+    :param heard: is told what came, as it came.
+    """
+
+    def __init__(
+        self, response: UpstreamResponse, request: Request, heard: Callable[[bytes], None] | None = None
+    ) -> None:
         self._response = response
         self._request = request
+        self._heard = heard
         self._done: Deferred[None] = Deferred()
         self._first: bytearray | None = None  # held until it is known whether it is gzip
         self._decoder: GzipDecoder | None = None
@@ -55,6 +62,8 @@ class Pipe:
 
     def received(self, data: bytes) -> None:
         """More of the body."""
+        if self._heard is not None:
+            self._heard(data)
         if self._decoder is not None:
             self._decoder.feed(data)
             self._unpack()

@@ -291,8 +291,11 @@ def test_reload_and_stop() -> None:
 # -- today's client
 
 
-def upgrade(house: House, play: str = "", key: str = CLIENT_KEY) -> socket.socket:
-    """A WebSocket as today's client asks for it."""
+PROTOCOLS = "rivet, rivet_encoding.bare, rivet_skip_ready_wait, rivet_conn_params.%7B%22wsToken%22%3A%22{}%22%7D"
+
+
+def upgrade(house: House, play: str = "", token: str = "token") -> socket.socket:
+    """A WebSocket as today's client asks for it: with the token it was given, and without its key."""
     client = socket.create_connection(("127.0.0.1", house.daemon.port), timeout=10)
     lines = [
         f"GET /actors/gateway/threadActor/websocket/?rvt-namespace=default&rvt-key=1&play={play} HTTP/1.1",
@@ -301,8 +304,7 @@ def upgrade(house: House, play: str = "", key: str = CLIENT_KEY) -> socket.socke
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Protocol: rivet, rivet_encoding.bare, rivet_conn_params.token",
-        f"Authorization: Bearer {key}",
+        f"Sec-WebSocket-Protocol: {PROTOCOLS.format(token)}",
     ]
     client.sendall("\r\n".join([*lines, "", ""]).encode())
     return client
@@ -322,8 +324,8 @@ def test_todays_client(house: House) -> None:
     with upgrade(house) as client:
         assert client.recv(4096).startswith(b"HTTP/1.1 101")
         seen = house.amp.last
-        assert seen.all("sec-websocket-protocol") == ["rivet, rivet_encoding.bare, rivet_conn_params.token"]
-        assert seen.all("authorization") == [f"Bearer {KEY}"] and CLIENT_KEY not in str(seen.headers)
+        assert seen.all("sec-websocket-protocol") == [PROTOCOLS.format("token")]
+        assert seen.all("authorization") == [] and KEY not in str(seen.headers)
         words = bytes(range(256)) * 4096
         writer = threading.Thread(target=client.sendall, args=(words,))
         writer.start()
@@ -338,6 +340,7 @@ def test_todays_client(house: House) -> None:
 
 def test_refused_upgrade(house: House) -> None:
     """ampcode.com's no to an upgrade is an answer, and the connection stays HTTP: nothing slips through behind it."""
+    assert house.call("/api/thread-actors", {"threadId": "T-1"}).json["wsToken"] == "token"
     with upgrade(house, "refuse") as client:
         answer = http.client.HTTPResponse(client)
         answer.begin()
@@ -346,5 +349,5 @@ def test_refused_upgrade(house: House) -> None:
         client.sendall(f"GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {CLIENT_KEY}\r\n\r\n".encode())
         assert b"cliproxy/" in client.recv(4096)
         assert len(house.amp.seen) == before
-    with upgrade(house, key="wrong") as client:
+    with upgrade(house, token="wrong") as client:
         assert client.recv(4096).startswith(b"HTTP/1.1 401")

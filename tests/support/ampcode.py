@@ -115,6 +115,8 @@ class _Answers(BaseHTTPRequestHandler):
             self._stream()
         elif "/api/provider/" in self.path:
             self._send(200, json.dumps(MESSAGE).encode())
+        elif self.path == "/api/thread-actors":
+            self._send(200, b'{"threadId":"T-1","wsToken":"token","ownerUserId":"u","threadVersion":1}')
         else:
             self._send(200, b'{"ok":true,"result":{}}')
 
