@@ -110,6 +110,11 @@ def _search_result(block: JSONObject, path: str, mint: Mint) -> list[Part]:
     return [TextPart("\n".join(line for line in lines if line), cache=read_cache(block))]
 
 
+def _tool_reference(block: JSONObject, path: str, _: Mint) -> list[Part]:
+    """A deferred tool that the client's search found. It is declared as every tool is; its name is what is told."""
+    return [TextPart(_needed(block.get("tool_name"), f"{path}.tool_name"), cache=read_cache(block))]
+
+
 def _thinking(block: JSONObject, path: str, _: Mint) -> list[Part]:
     value = filled(block.get("signature"))
     return [
@@ -173,6 +178,7 @@ _READERS: Final[dict[str, Callable[[JSONObject, str, Mint], list[Part]]]] = {
     "image": _image,
     "document": _document,
     "search_result": _search_result,
+    "tool_reference": _tool_reference,
     "thinking": _thinking,
     "redacted_thinking": _redacted,
     "tool_use": _tool_use,

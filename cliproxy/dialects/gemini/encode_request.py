@@ -39,7 +39,7 @@ def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObjec
         body["contents"] = [{"role": "user", "parts": system}] if system else []
     elif system:
         body["systemInstruction"] = {"parts": system}
-    tools = write_tools(request, names, losses)
+    tools = write_tools(request, context.model, names, losses)
     if tools:
         body["tools"] = tools
         choice = None if request.tool_choice is None else write_choice(request.tool_choice, names, losses)

@@ -13,8 +13,17 @@ from cliproxy.jsontypes import JSONObject
 _BUILTINS: Final = {"web_search": "googleSearch", "code_execution": "codeExecution", "url_context": "urlContext"}
 
 
-def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[Loss]) -> list[JSONObject]:
-    """All functions in one tool object, then each of Google's tools in its own."""
+#: Google's own models refuse a request that offers both its tools and functions.
+_GOOGLES_OWN: Final = "gemini-"
+
+
+def write_tools(request: CompletionRequest, model: str, names: dict[str, str], losses: list[Loss]) -> list[JSONObject]:
+    """All functions in one tool object, then each of Google's tools in its own; functions alone where ``model`` takes one
+    or the other.
+
+    An agent cannot work without its functions, and Codex asks for web search in every request.
+    """
+    alone = model.startswith(_GOOGLES_OWN) and any(isinstance(tool, FunctionTool) for tool in request.tools)
     functions: list[JSONObject] = []
     builtins: list[JSONObject] = []
     for index, tool in enumerate(request.tools):
@@ -25,6 +34,8 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
             if tool.cache is not None:
                 losses.append(Loss("cache_control", where))
             functions.append(_function(tool, names))
+        elif tool.kind in _BUILTINS and alone:
+            losses.append(Loss(f"{tool.kind} beside functions", where, meaning=True))
         elif tool.kind in _BUILTINS:
             losses.extend(Loss(f"web search {option}", where) for option in tool.options)
             builtins.append({_BUILTINS[tool.kind]: {}})

@@ -91,6 +91,12 @@ class Decoding(SynchronousTestCase):
         self.assertEqual(failed.parts, [TextPart("ENOENT: /src/a.py")])
         self.assertEqual(text, TextPart("It is in /lib."))
 
+    def test_found_tools(self) -> None:
+        """What a tool search found is told by name, or other vendors' models would find that it found nothing."""
+        (found,) = decoded(dict(corpus("claude", "request"))["request-agent"]).messages[4].parts[:1]
+        assert isinstance(found, ToolResultPart)
+        self.assertEqual((found.name, found.parts), ("ToolSearch", [TextPart("mcp__code__grep")]))
+
     def test_reasoning(self) -> None:
         """Thinking keeps its signature, redacted thinking its data."""
         request = decoded(dict(corpus("claude", "request"))["request-agent"])

@@ -428,6 +428,19 @@ class Encoding(SynchronousTestCase):
         self.assertEqual(own, [{"googleSearch": {}}, {"codeExecution": {}}])
         self.assertEqual([loss.what for loss in losses], ["strict"])
 
+    def test_googles_tools_give_way_to_functions(self) -> None:
+        """Google's models take its tools or functions, not both; a Codex that offers web search keeps its functions."""
+        tools = [{"type": "function", "name": "exec_command"}, {"type": "web_search", "external_web_access": True}]
+        body, losses = to_request(
+            RESPONSES, GEMINI, {"model": "m", "input": "x", "tools": tools}, model="gemini-2.5-pro"
+        )
+        self.assertEqual([list(tool) for tool in body["tools"]], [["functionDeclarations"]])
+        self.assertEqual([(loss.what, loss.meaning) for loss in losses], [("web_search beside functions", True)])
+        body, _ = to_request(
+            RESPONSES, GEMINI, {"model": "m", "input": "x", "tools": tools[1:]}, model="gemini-2.5-pro"
+        )
+        self.assertEqual(body["tools"], [{"googleSearch": {}}])
+
     def test_tool_choice(self) -> None:
         """Each choice has Gemini's form, and none is sent without functions."""
         tools = [{"type": "function", "function": {"name": "9f"}}, {"type": "function", "function": {"name": "g"}}]

@@ -253,6 +253,8 @@ def _check_tools(body: dict[str, Any]) -> list[str]:
             _check_schema(declaration.get("parameters"), _OPENAPI, f"{place}.parameters")
             _check_schema(declaration.get("parametersJsonSchema"), _JSON_SCHEMA, f"{place}.parameters_json_schema")
             names.append(str(name))
+    kinds = {kind for tool in body.get("tools") or () for kind in _known(tool, _TOOL, "tools")}
+    need(not names or kinds == {"functionDeclarations"}, "Tool use with function calling is unsupported")
     return names
 
 
