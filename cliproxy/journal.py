@@ -25,7 +25,12 @@ class Journal:
         self._timer: IDelayedCall | None = None
 
     def write(self, line: str, *, more: bool = True) -> None:
-        """Take a line; it is logged soon, or now if ``more`` are not expected."""
+        """Take a line; it is logged soon, or now if ``more`` are not expected.
+
+        Whatever is in it, it stays one line and steers no terminal.
+        """
+        if not line.isprintable():
+            line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
         self._lines.append(line)
         self._size += len(line)
         if self._size >= BATCH or not more:

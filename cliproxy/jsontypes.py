@@ -15,6 +15,10 @@ class InvalidJSON(ValueError):
     """The bytes are not JSON (RFC 8259, UTF-8); the message says where."""
 
 
+class TooDeep(ValueError):
+    """The value is nested too deeply to be written. What can be read may be four times as deep as what can be written."""
+
+
 def loads(data: bytes | bytearray | memoryview | str) -> JSON:
     """Parse strictly: UTF-8 only, no NaN, no trailing bytes.
 
@@ -27,10 +31,18 @@ def loads(data: bytes | bytearray | memoryview | str) -> JSON:
 
 
 def dumps(value: JSON) -> bytes:
-    """Compact UTF-8 JSON, key order kept."""
-    return orjson.dumps(value)
+    """Compact UTF-8 JSON, key order kept.
+
+    :raises TooDeep: it is nested more than some 250 levels deep.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        if "ecursion" in str(error):
+            raise TooDeep(str(error)) from None
+        raise
 
 
 def dumps_text(value: JSON) -> str:
     """:func:`dumps` as text: what tool arguments and embedded JSON strings want."""
-    return orjson.dumps(value).decode()
+    return dumps(value).decode()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+import attrs
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listening
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -26,7 +27,7 @@ from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.routes import AmpRoutes
 from cliproxy.amp.underway import Underway
-from cliproxy.errors import ErrorDetail
+from cliproxy.errors import ErrorDetail, SettingsError
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
@@ -40,6 +41,7 @@ from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay import Relay
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import Settings
+from cliproxy.settings.refusals import refusals
 from cliproxy.upstream.client import Client
 from cliproxy.upstream.failover import Failover
 
@@ -101,7 +103,8 @@ class CliproxyService(MultiService):
         management = ManagementRoutes(self.front, reactor.seconds, now)
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
         self.site = BoundedSite(self.resource, _limits(settings), reactor)
-        self._endpoint = Remembered()
+        self.site.knows = self.front.knows
+        self._endpoint = Remembered(lambda host: _check_doors(self.settings, host))
         if listen:
             # strports' own service, because a port that is taken then ends the process instead of leaving it deaf
             listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
@@ -129,6 +132,8 @@ class CliproxyService(MultiService):
 
         :raises SettingsError: it cannot be used; the old one stays.
         """
+        if self._endpoint.host is not None:  # the new host waits for a restart, the new keys do not
+            _check_doors(settings, self._endpoint.host)
         snapshot = Snapshot.build(settings, self.environment, int(self.now()))
         old = self.settings
         if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
@@ -175,11 +180,26 @@ class Remembered:
     endpoint: Any = None
     address: IAddress | None = None
 
+    def __init__(self, check: Callable[[str], None]) -> None:
+        """:param check: called with the TCP host that is listened on; what it raises ends the listening."""
+        self._check = check
+
+    @property
+    def host(self) -> str | None:
+        """The address listened on; None without one, or on a UNIX socket."""
+        return self.address.host if isinstance(self.address, IPv4Address | IPv6Address) else None
+
     def listen(self, factory: Any) -> Deferred[Any]:
         """Listen."""
 
         def note(port: Any) -> Any:
             self.address = port.getHost()
+            try:
+                if self.host is not None:
+                    self._check(self.host)
+            except SettingsError:
+                port.stopListening()
+                raise
             return port
 
         listening: Deferred[Any] = self.endpoint.listen(factory).addCallback(note)
@@ -209,6 +229,16 @@ def _aside(reactor: Any) -> Callable[[Callable[[], bytes]], Deferred[bytes]]:
     if IReactorThreads.providedBy(reactor):
         return partial(deferToThreadPool, reactor, reactor.getThreadPool())
     return maybeDeferred
+
+
+def _check_doors(settings: Settings, host: str) -> None:
+    """Look again at where we really listen: a socket that was handed over need not be where the settings say.
+
+    :raises SettingsError: everybody would be served there.
+    """
+    problems = tuple(f"{key}: {sentence}" for key, sentence in refusals(attrs.evolve(settings, host=host)))
+    if problems:
+        raise SettingsError(problems)
 
 
 def _limits(settings: Settings) -> Limits:

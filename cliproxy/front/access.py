@@ -11,8 +11,9 @@ import enum
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from typing import Final
 
 import attrs
 import bcrypt
@@ -20,6 +21,11 @@ import bcrypt
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Settings
 from cliproxy.settings.refusals import is_loopback
+
+#: What a proxy says of whom it speaks for. From this machine or not, such a request is somebody else's.
+_FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+#: ``Host``, and what follows an origin's scheme: a name or an address, and perhaps a port (RFC 9110, section 7.2).
+_AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/?#@%\\\s]+))(?::[0-9]{0,5})?", re.ASCII)
 
 
 class Access(enum.Enum):
@@ -68,11 +74,9 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def host_of(authority: str) -> str:
-    """The host in a ``Host`` header's value, lower case, without port and brackets."""
-    text = authority.strip().lower()
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.rpartition(":")[0] if ":" in text else text
+    """The host in a ``Host`` header's value, lower case, without port and brackets; empty for what is no such value."""
+    found = _AUTHORITY.fullmatch(authority.strip().lower())
+    return (found[1] or found[2]) if found is not None else ""
 
 
 class Gate:
@@ -82,7 +86,7 @@ class Gate:
         self._keys = [(_digest(entry.key.reveal()), entry) for entry in settings.api_keys if entry.key]
         self.keyless = not settings.api_keys
         self._management = settings.remote_management
-        self._hosts = {host.lower() for host in settings.allowed_hosts} | {settings.host.lower()}
+        self._hosts = {host.lower() for host in (*settings.allowed_hosts, settings.host) if host}
         self._origins = {origin.rstrip("/").lower() for origin in settings.cors_origins}
         self._proxies = [network for text in settings.trusted_proxies if (network := _network(text)) is not None]
 
@@ -106,12 +110,19 @@ class Gate:
                 return hop
         return address
 
+    def is_local(self, address: str, headers: Mapping[str, str]) -> bool:
+        """Whether a process of this machine calls, as far as can be told: nobody says that it speaks for another."""
+        peer = self.peer(address, headers)
+        if peer != address:
+            return is_loopback(peer)
+        return is_loopback(address) and not any(name in headers for name in _FORWARDED)
+
     def _trusted(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(parsed in network for network in self._proxies)
+        return any((getattr(parsed, "ipv4_mapped", None) or parsed) in network for network in self._proxies)
 
     def origin_allowed(self, origin: str) -> bool:
         """Whether ``cors-origins`` lists it."""
@@ -129,7 +140,7 @@ class Gate:
             return None
         if self.origin_allowed(origin):
             return origin
-        own = urlsplit(origin).netloc.lower()
+        own = origin.partition("://")[2].lower()
         if own and own == headers.get("host", "").lower() and self.host_allowed(own):
             return None
         raise RequestFault.bad(f"the origin {origin[:200]} is not listed in cors-origins", status=403)
@@ -137,7 +148,7 @@ class Gate:
     def host_allowed(self, authority: str) -> bool:
         """Whether a request that needs no key may name this ``Host``."""
         host = host_of(authority)
-        return is_loopback(host) or host in self._hosts or authority.strip().lower() in self._hosts
+        return bool(host) and (is_loopback(host) or host in self._hosts or authority.strip().lower() in self._hosts)
 
     def admit(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
         """The client, if it may call a :attr:`Access.CLIENT_KEY` route.
@@ -173,7 +184,7 @@ class Gate:
         settings = self._management
         if not settings.secret_key:
             raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
-        if not (settings.allow_remote or is_loopback(address)):
+        if not (settings.allow_remote or self.is_local(address, headers)):
             raise RequestFault(ErrorDetail(403, "remote management disabled"))
         offered = candidates(headers, {})[:1] or [headers.get("x-management-key", "")]
         if not offered[0]:

@@ -59,12 +59,15 @@ class RootResource(Resource):
     def render(self, request: Request) -> int | bytes:
         """Answer one request."""
         path = _own_path(request)
+        request.own_path = path  # type: ignore[attr-defined]  # Klein will move segments between prepath and postpath
         endpoint = self._exact.get((request.method, path))
         if endpoint is not None:
             self._front.run(request, endpoint)
             return NOT_DONE_YET
         if not is_canonical(path):
             return self._refuse(request, 400, "the path is not in its plain form (no //, /., %2f, %5c, NUL)")
+        if not request.method.isupper():  # Klein would not see the difference, an upstream would
+            return self._refuse(request, 501, "no such method: methods are written in capitals")
         resource = self._owner(path)
         if isinstance(resource, KleinResource):
             if request.method == b"OPTIONS" and (answer := self._preflight(request)) is not None:

@@ -13,6 +13,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
@@ -23,7 +24,7 @@ from cliproxy.exchange import Exchange
 from cliproxy.front.access import Access, Client, Gate, candidates
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, TooDeep, dumps, loads
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
 from cliproxy.relay import Relay
@@ -33,9 +34,12 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.coding import DamagedCoding, decoder_for
 
 LONGEST_MODEL_NAME: Final = 256
+#: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
+UNPACKED_FREELY: Final = 512 * 1024
+MOST_UNPACKED: Final = 50
 
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
 @attrs.frozen
@@ -153,6 +157,8 @@ def _unpacked(data: bytes, coding: str, limit: int) -> bytes:
         decoder.feed(data)
         while piece := decoder.read():
             out += piece
+            if len(out) > max(UNPACKED_FREELY, MOST_UNPACKED * len(data)):
+                raise RequestFault.bad(f"the body unpacks to more than {MOST_UNPACKED} times its size", status=413)
             if len(out) > limit:
                 raise RequestFault.bad("the body unpacks to more than this server accepts (max-body-mb)", status=413)
         decoder.close()
@@ -221,6 +227,9 @@ class Front:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
+        if snapshot.settings.trusted_proxies and "x-forwarded-for" in headers:  # its lines are one list
+            lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for", [])
+            headers["x-forwarded-for"] = b", ".join(lines).decode("utf-8", "surrogateescape")
         call_id = self.new_id()
         request.setHeader("X-Request-Id", call_id)
         try:
@@ -234,6 +243,13 @@ class Front:
             return result
         return Deferred.fromCoroutine(self._finish(request, result))
 
+    def knows(self, request: Request) -> bool:
+        """Whether a request of which only the head is there shows a right client key, or none is needed."""
+        gate = self.gate(self.relay.snapshot)
+        query = parse_qs(request.channel._path.partition(b"?")[2], 1) if request.channel is not None else {}
+        found = {name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()}
+        return gate.keyless or gate.key(candidates(header_map(request), found)) is not None
+
     def _admit(
         self,
         request: Request,
@@ -246,7 +262,8 @@ class Front:
         if self.draining and access is not Access.OPEN:
             request.setHeader("Connection", "close")
             raise RequestFault.bad("cliproxy is shutting down", status=503)
-        if request.method.decode("ascii", "replace") not in SAFE_METHODS or "origin" in headers:
+        keyed = access in (Access.CLIENT_KEY, Access.MANAGEMENT)
+        if request.method not in SAFE_METHODS or "origin" in headers or (keyed and "sec-fetch-site" in headers):
             origin = gate.check_origin(headers)
             if origin is not None:
                 request.setHeader("Access-Control-Allow-Origin", origin)
@@ -360,6 +377,8 @@ class Front:
         """A bug of ours: logged whole, said politely."""
         if failure.check(CancelledError):
             return None
+        if failure.check(TooDeep, RecursionError):
+            return self._error(request, RequestFault.bad("the body is nested too deeply to be passed on"))
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path), detail), 500))

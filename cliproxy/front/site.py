@@ -6,12 +6,14 @@ least rate, HTTP/2 is never offered (rapid reset), and a client that pipelines m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import resource
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any, Final
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES, HTTPChannel
@@ -26,22 +28,36 @@ SERVER: Final = f"cliproxy/{__version__}".encode()
 
 #: Idle keep-alive connections are closed after this many seconds.
 IDLE_SECONDS: Final = 75
+#: However many files the process may have open, so many clients are connected at most.
+MOST_CONNECTIONS: Final = 32 * 1024
+#: Files that are no client's: the listener, the log, the state file, name look-ups.
+SPARE_DESCRIPTORS: Final = 64
 #: A body must reach :data:`BODY_RATE` bytes a second, on average, once it has taken this many seconds.
 BODY_GRACE_SECONDS: Final = 20
 BODY_RATE: Final = 1024
 #: After an early refusal the client may send this much, this long, before the connection is cut.
 LINGER_SECONDS: Final = 5
 LINGER_BYTES: Final = 256 * 1024 * 1024
+#: A client that has shown no key may send so much of a body; whether it needed one is said when the request is whole.
+UNKNOWN_BYTES: Final = 256 * 1024
 #: Of a read larger than this the head is parsed apart.
 _LARGE: Final = 8 * 1024
 
 
 @attrs.frozen
 class Limits:
-    """What one client may take: bytes of a body, seconds for a head."""
+    """What clients may take: bytes of a body, seconds for a head, connections at a time of all of them together."""
 
     body_bytes: int = 64 * 1024 * 1024
     header_seconds: float = 10.0
+    connections: int = attrs.field(factory=lambda: most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+
+
+def most_connections(descriptors: int) -> int:
+    """How many clients are let in where the process may have so many files open: each may need an upstream connection."""
+    if descriptors == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(16, min(MOST_CONNECTIONS, (descriptors - SPARE_DESCRIPTORS) // 2))
 
 
 class BoundedRequest(Request):
@@ -61,8 +77,10 @@ class BoundedRequest(Request):
     def gotLength(self, length: int | None) -> None:
         """The head is complete: refuse a declared body that is too large, watch a slow one."""
         self.content = BytesIO()
-        channel = self.channel
-        if length is not None and length > channel.site.limits.body_bytes:
+        limits = self.channel.site.limits
+        if len(self.requestHeaders.getRawHeaders(b"host", ())) > 1:  # RFC 9112 section 3.2
+            self._refuse(400, "the request names more than one Host")
+        elif length is not None and length > limits.body_bytes:
             self._refuse(413, "the body is larger than this server accepts (max-body-mb)")
 
     def watch(self) -> None:
@@ -76,10 +94,13 @@ class BoundedRequest(Request):
         """Some of the body came."""
         if self.refused:
             return
-        if self.content.tell() + len(data) > self.channel.site.limits.body_bytes:
+        site, before = self.channel.site, self.content.tell()
+        if before + len(data) > site.limits.body_bytes:
             self.refuse_size()
-            return
-        self.content.write(data)
+        elif before <= UNKNOWN_BYTES < before + len(data) and not site.knows(self):
+            self._refuse(401, "a body of this size is read from clients with a key only")
+        else:
+            self.content.write(data)
 
     def refuse_size(self) -> None:
         """The body is too large, or says that it will be."""
@@ -172,6 +193,16 @@ class BoundedChannel(HTTPChannel):
     _discarded = 0
 
     @property
+    def waits(self) -> bool:
+        """Whether nothing is under way: no request, and no part of one."""
+        return not (self._handlingRequest or self._upgraded is not None or self._linger_call or self._head_begun())
+
+    def connectionMade(self) -> None:
+        """A client is connected."""
+        self.site.channels[self] = None
+        super().connectionMade()
+
+    @property
     def path(self) -> bytes:
         """The path of the request being read."""
         return getattr(self, "_path", b"/")
@@ -213,6 +244,11 @@ class BoundedChannel(HTTPChannel):
             return self._failChooseTransferDecoder()
         chosen: bool = super()._maybeChooseTransferDecoder(header, data)
         return chosen
+
+    def _send100Continue(self) -> None:
+        """Ask for the body, unless it has been refused."""
+        if not self.requests[-1].refused:
+            super()._send100Continue()
 
     def allHeadersReceived(self) -> None:
         """A head is complete."""
@@ -305,6 +341,7 @@ class BoundedChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self.site.channels.pop(self, None)
         self._stop_head_clock()
         if self._linger_call is not None and self._linger_call.active():
             self._linger_call.cancel()
@@ -317,7 +354,11 @@ class BoundedChannel(HTTPChannel):
 
 
 class BoundedSite(Site):
-    """A site over the front's resource. ``limits`` may be changed at any time; new requests see the change."""
+    """A site over the front's resource. ``limits`` may be changed at any time; new requests see the change.
+
+    :ivar channels: the connections that are open, the oldest first.
+    :ivar knows: whether a request, of which the head is there, comes from a client that may send much.
+    """
 
     protocol = BoundedChannel  # type: ignore[assignment]
     requestFactory = BoundedRequest
@@ -325,6 +366,20 @@ class BoundedSite(Site):
     def __init__(self, resource: IResource, limits: Limits, reactor: Any) -> None:
         super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
         self.limits = limits
+        self.channels: dict[BoundedChannel, None] = {}
+        self.knows: Callable[[Request], bool] = lambda request: True
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A connection's protocol. Where too many are open the oldest idle one goes; where none is idle the new one does.
+
+        The owner's UNIX socket is always let in.
+        """
+        if len(self.channels) >= self.limits.connections and not isinstance(addr, UNIXAddress):
+            idle = next((channel for channel in self.channels if channel.waits), None)
+            if idle is None:
+                return None
+            idle.transport.abortConnection()
+        return super().buildProtocol(addr)
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1 alone is offered over TLS."""

@@ -72,7 +72,7 @@ class Gemini(Vendor):
         """The client's own ``alt``, when it asked for one, goes along as ``$alt``."""
         url = f"{base_url}{self.models_path}{model_in_path(call.model)}:{self._method(call)}"
         if call.alt:
-            return f"{url}?$alt={quote(call.alt, safe='')}"
+            return f"{url}?$alt={quote(call.alt, safe='', errors='surrogateescape')}"
         return f"{url}?alt=sse" if self.asks_for_stream(call) else url
 
     def _method(self, call: UpstreamCall) -> str:

@@ -24,9 +24,10 @@ def refusals(settings: Settings) -> Iterator[tuple[str, str]]:
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address. Empty is every interface; of names only ``localhost`` is trusted."""
     try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def is_sample_key(key: str) -> bool:

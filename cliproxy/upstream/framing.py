@@ -129,7 +129,7 @@ def request_head(
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode()
+        return text.encode("utf-8", "surrogateescape")  # what a client sent undecodable leaves as it came
 
 
 @lru_cache(maxsize=1024)

@@ -104,7 +104,7 @@ class BadInput(SynchronousTestCase):
         for dialect, path in ROUTES.items():
             self.refused(self.world.post(path, large), dialect, 413, "max-body-mb")
         chunks = b"".join(b"10000\r\n" + b"x" * 0x10000 + b"\r\n" for _ in range(17))
-        head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nX-Api-Key: sk-test\r\nTransfer-Encoding: chunked\r\n\r\n"
         self.refused(self.world.send(head + chunks), "claude", 413, "max-body-mb")
 
     def test_keys(self) -> None:
