@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,7 +17,9 @@ class Counts(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.time = 20_000 * DAY
-        self.path = Path(self.mktemp())
+        directory = TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name) / "file.json"
 
     def credits(self) -> Credits:
         return Credits(lambda: self.time)

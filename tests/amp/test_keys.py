@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.logger import globalLogPublisher
@@ -20,7 +21,9 @@ class Keys(SynchronousTestCase):
     """The order of sources."""
 
     def setUp(self) -> None:
-        self.file = Path(self.mktemp())
+        directory = TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.file = Path(directory.name) / "file.json"
         self.time = 0.0
         self.warnings: list[str] = []
         observer: Any = self.observe

@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 from twisted.logger import LogLevel, globalLogPublisher
 
+from cliproxy.amp.routes import AmpRoutes
+from cliproxy.front.access import Access
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry, Secret
 from tests.amp.test_routes import AMP, MESSAGES, Amps
@@ -41,6 +43,15 @@ class Paths(Amps):
                     self.assertEqual((call.status, call.json["model"]), (200, "amp-model"), where)
                     self.assertEqual(call.headers["x-cliproxy-route"], "MODEL_MAPPING")
                     self.assertEqual(chat.last.json["model"], "gpt-x")
+        self.assertEqual(self.amp.requests, [])
+
+    def test_every_path_needs_a_key(self) -> None:
+        """None is open, whatever its method."""
+        self.build()
+        for rule in AmpRoutes.app.url_map.iter_rules():
+            self.assertIs(AmpRoutes.app.endpoints[rule.endpoint].access, Access.CLIENT_KEY)  # type: ignore[attr-defined]
+            for method in (rule.methods or set()) - {"OPTIONS"}:
+                self.assertEqual(self.world.request(method, MESSAGES, {}, key=None).status, 401)
         self.assertEqual(self.amp.requests, [])
 
     def test_count_tokens(self) -> None:

@@ -246,8 +246,17 @@ def test_memory(house: House) -> None:
     """A stream of 10 MB, not taken at all for a while and then at leisure, costs the daemon less than 2 MB."""
     assert len(house.call("/api/threads?play=flood").body) == FLOOD  # buffers and allocator are warm
     before = house.daemon.memory()
+    requests = len(house.amp.seen)
     with listen(house, "flood") as client:
-        threading.Event().wait(1.0)
+        house.until(lambda: len(house.amp.seen) > requests)
+        looks: list[int] = []
+
+        def stalled() -> bool:
+            looks.append(house.amp.last.sent)
+            return looks[-1] > 0 and looks[-10:] == looks[-1:] * 10
+
+        house.until(stalled)
+        assert looks[-1] < FLOOD
         most, taken = house.daemon.memory(), 0
         while data := client.recv(65_536):
             taken += len(data)

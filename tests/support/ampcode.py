@@ -36,6 +36,7 @@ class Seen:
     :ivar headers: (lower-case name, value) in order.
     :ivar left: ``time.monotonic()`` when the peer was found gone in the middle of an answer.
     :ivar heard: what came through a WebSocket.
+    :ivar sent: bytes of a flood that were taken.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Seen:
     body: bytes
     left: float | None = None
     heard: bytes = b""
+    sent: int = 0
 
     def all(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -157,6 +159,7 @@ class _Answers(BaseHTTPRequestHandler):
         self._begin()
         for _ in range(FLOOD // len(_PIECE)):
             self._chunk(_PIECE)
+            seen.sent += len(_PIECE)
         self._chunk(b"")
 
     def _drip(self, seen: Seen) -> None:
