@@ -1,25 +1,18 @@
 """What is changed when client and upstream speak the same dialect (dialects.md 22): next to nothing.
 
-Requests are edited in place or, where only the model's name differs, spliced as bytes. Of answers, the two things that
-must not pass are named here: Chat usage nobody asked for, and the wrapper some gateways put around Gemini's objects.
+Requests are edited in place. (To find the model's name among the bytes of a large request and put another there takes longer
+than to write the request anew.) Of answers, the two things that must not pass are named here: Chat usage nobody asked for,
+and the wrapper some gateways put around Gemini's objects.
 """
 
 from __future__ import annotations
-
-import re
 
 import attrs
 
 from cliproxy.dialects.claude.repair import repair as repair_claude
 from cliproxy.dialects.gemini.repair import repair as repair_gemini
 from cliproxy.dialects.responses.repair import repair as repair_responses
-from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
-
-_STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
-_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*(' + _STRING + rb")", re.DOTALL)
-#: The key with at least one letter escaped: legal JSON, and a second ``model`` that counting bytes would miss.
-_ESCAPED_MODEL = re.compile(rb'"(?!model")(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"')
+from cliproxy.jsontypes import JSON, JSONObject
 
 
 def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) -> None:
@@ -47,37 +40,6 @@ def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) ->
         body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     else:
         body.pop("stream_options", None)
-
-
-def splice_model(data: bytes, old: str, new: str) -> bytes | None:
-    """``data`` (known to be a JSON object) with its top-level ``model`` turned from ``old`` to ``new``, every other
-    byte kept.
-
-    None where that cannot be done on bytes alone: the key stands more than once, anywhere, or not at the top, or its
-    value is not ``old``.
-    """
-    if data.count(b'"model"') != 1 or (b"\\u00" in data and _ESCAPED_MODEL.search(data)):
-        return None
-    at = data.index(b'"model"')
-    member = _MODEL.match(data, at)
-    if member is None or loads(member.group(1)) != old or _depth_at(data, at) != 1:
-        return None
-    return data if old == new else data[: member.start(1)] + dumps(new) + data[member.end(1) :]
-
-
-def _depth_at(data: bytes, at: int) -> int | None:
-    """How many brackets are open before the string that begins at ``at``; None when none begins there."""
-    depth = 0
-    for token in _TOKEN.finditer(data):
-        start = token.start()
-        if start >= at:
-            return depth if start == at else None
-        first = data[start]
-        if first in b"{[":
-            depth += 1
-        elif first in b"}]":
-            depth -= 1
-    return None
 
 
 def unwrapped(dialect: str, payload: JSONObject) -> JSONObject:

@@ -41,7 +41,7 @@ class Vendor(ABC):
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The vendor's own headers: authentication and what it asks for by name."""
 
-    def prepare(self, call: UpstreamCall, credential: Credential, body: bytes | None = None) -> UpstreamRequest:
+    def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
         streams = self.asks_for_stream(call)
         named = [
@@ -54,7 +54,7 @@ class Vendor(ABC):
             "POST",
             self.url(call, credential.base_url),
             _overridden(named, credential.headers),
-            dumps(call.body) if body is None else body,
+            dumps(call.body),
             streams,
         )
 

@@ -83,8 +83,8 @@ class Provider(Protocol):
         :raises RequestFault: the provider cannot do the operation (501) or the body cannot be sent.
         """
 
-    def prepare(self, call: UpstreamCall, credential: Credential, body: bytes | None = None) -> UpstreamRequest:
-        """URL, headers and bytes. ``body`` given: those bytes as they are (a spliced identity request)."""
+    def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
+        """URL, headers and bytes."""
 
     def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
         """(what, exact URL) for ``cliproxy check`` and ``explain``."""

@@ -43,9 +43,9 @@ class Vertex(Gemini):
         """Imagen does not stream: a stream is made of its one answer."""
         return super().asks_for_stream(call) and not draws(call.model)
 
-    def prepare(self, call: UpstreamCall, credential: Credential, body: bytes | None = None) -> UpstreamRequest:
+    def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
-        request = super().prepare(call, credential, body)
+        request = super().prepare(call, credential)
         if call.operation is Operation.GENERATE and draws(call.model):
             request.reshape = drawn
         return request

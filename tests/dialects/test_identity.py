@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cliproxy.dialects.identity import ResponseObject, edit_request, is_mid_answer, splice_model
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["model", "a", '"', "\\"]), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
+from cliproxy.dialects.identity import ResponseObject, edit_request, is_mid_answer
 
 
 @pytest.mark.parametrize(
@@ -59,53 +48,6 @@ def test_request_edits(dialect: str, stream: bool, before: dict[str, Any], after
     """Model and stream are set, Chat streams are asked for usage, Gemini says both in its URL; the rest stays."""
     edit_request(dialect, before, model="b", stream=stream)
     assert before == after
-
-
-@given(
-    st.dictionaries(st.sampled_from(["model", "messages", "x", 'mo"del', "\u00e9"]), JSON_VALUES),
-    st.text(),
-    st.booleans(),
-)
-def test_a_splice_is_the_edit_or_nothing(body: dict[str, Any], new: str, spaced: bool) -> None:
-    """Where bytes are spliced at all, the result parses to the same body with the model changed, and only that
-    differs."""
-    text = json.dumps(body, indent=2 if spaced else None, ensure_ascii=spaced)
-    data = text.encode("utf-8", "surrogatepass")
-    old = body.get("model")
-    spliced = splice_model(data, old, new) if isinstance(old, str) else splice_model(data, "other", new)
-    if spliced is not None:
-        assert isinstance(old, str)
-        assert json.loads(spliced) == {**body, "model": new}
-
-
-@pytest.mark.parametrize(
-    ("data", "spliced"),
-    [
-        (b'{"model":"a","x":1.50}', b'{"model":"b","x":1.50}'),
-        (b'{ "x": [ {} ], "model" :\n "a" }', b'{ "x": [ {} ], "model" :\n "b" }'),
-        (b'{"x":"}]\\"","model":"a"}', b'{"x":"}]\\"","model":"b"}'),
-        (b'{"model":"\\u0061"}', b'{"model":"b"}'),
-        (b'{"model":"a","model":"c"}', None),
-        (b'{"model":"a","mod\\u0065l":"c"}', None),
-        (b'{"x":{"model":"a"}}', None),
-        (b'{"model":"a","x":{"model":"c"}}', None),
-        (b'{"x":"\\"model\\":"}', None),
-        (b'{"x":"model"}', None),
-        (b'{"model":7}', None),
-        (b'{"model":"z"}', None),
-        (b'["model"]', None),
-        (b"{}", None),
-    ],
-)
-def test_splices(data: bytes, spliced: bytes | None) -> None:
-    """Only a single, plain, top-level key with the expected value is spliced; anything else is left to a parser."""
-    assert splice_model(data, "a", "b") == spliced
-
-
-def test_a_splice_of_the_same_name_is_the_same_bytes() -> None:
-    """Nothing to change is nothing copied."""
-    data = b'{"model":"a"}'
-    assert splice_model(data, "a", "a") is data
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,6 @@ def test_a_header_that_would_break_the_request_is_left_out(bad: tuple[str, str])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bytes_given_are_sent_as_they_are(kind: str) -> None:
-    provider = PROVIDERS[kind]
-    from tests.providers.calls import call
-
-    assert provider.prepare(call({}), credential(kind), b" as is ").body == b" as is "
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_the_url_of_a_call_is_among_those_shown(kind: str) -> None:
     shown = {url for _, url in PROVIDERS[kind].urls(credential(kind), "m")}
     assert {prepared(kind, {}).url, prepared(kind, {}, stream=True).url} <= shown
