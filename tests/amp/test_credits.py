@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.amp.credits import Credits, CreditsFile
+from tests.support.scratch import scratch
 
 DAY = 86_400.0
 
@@ -17,9 +15,7 @@ class Counts(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.time = 20_000 * DAY
-        directory = TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name) / "file.json"
+        self.path = scratch(self) / "file.json"
 
     def credits(self) -> Credits:
         return Credits(lambda: self.time)

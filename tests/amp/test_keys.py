@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.logger import globalLogPublisher
@@ -12,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.amp.keys import CACHE_SECONDS, AmpKeys
 from cliproxy.front.access import Client
 from cliproxy.settings.model import Amp, AmpUpstreamKey, ClientKey, Secret
+from tests.support.scratch import scratch
 
 ME = Client("127.0.0.1", ClientKey(Secret("sk-me")), admitted=True)
 NOBODY = Client("127.0.0.1", None, admitted=True)
@@ -21,9 +20,7 @@ class Keys(SynchronousTestCase):
     """The order of sources."""
 
     def setUp(self) -> None:
-        directory = TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.file = Path(directory.name) / "file.json"
+        self.file = scratch(self) / "file.json"
         self.time = 0.0
         self.warnings: list[str] = []
         observer: Any = self.observe

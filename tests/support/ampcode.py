@@ -155,9 +155,10 @@ class _Answers(BaseHTTPRequestHandler):
     # -- plays
 
     def _flood(self, seen: Seen) -> None:
-        """A stream of :data:`FLOOD` bytes, as fast as it is taken."""
+        """A stream of :data:`FLOOD` bytes, or ``times`` as many, as fast as it is taken."""
+        times = int(parse_qs(urlsplit(self.path).query).get("times", ["1"])[0])
         self._begin()
-        for _ in range(FLOOD // len(_PIECE)):
+        for _ in range(times * FLOOD // len(_PIECE)):
             self._chunk(_PIECE)
             seen.sent += len(_PIECE)
         self._chunk(b"")
