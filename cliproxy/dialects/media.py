@@ -43,7 +43,8 @@ _AUDIO_FORMATS: Final = {
 def mime_of(name: str) -> str | None:
     """The media type a file name or URL ends in, when it is a known one; query and fragment do not count."""
     path = name.split("#", 1)[0].split("?", 1)[0]
-    return _MIME_OF.get(path.rpartition("/")[2].rpartition(".")[2].lower())
+    _, dot, extension = path.rpartition("/")[2].rpartition(".")
+    return _MIME_OF.get(extension.lower()) if dot else None
 
 
 def split_data_url(url: str) -> tuple[str, str] | None:

@@ -85,10 +85,16 @@ def client_names(request: CompletionRequest, dialect: str) -> dict[str, str]:
 def wire_ids(request: CompletionRequest, dialect: str) -> dict[str, str]:
     """Call id -> id on ``dialect``'s wire, for the ids that change (dialects.md 10).
 
-    Two ids never share a wire id. Chat and Gemini take any id as it is.
+    Two ids never share a wire id. Chat and Gemini take any id as it is. An id of ours that OpenAI's dialects lacked looks
+    like Anthropic's own there.
     """
     if dialect == "claude":
-        return _assign(_ids(request), _CLAUDE_ID, _claude_id, None)
+        changed = _assign(_ids(request), _CLAUDE_ID, _claude_id, None)
+        if request.origin != "gemini":
+            changed.update(
+                (call.id, "toolu_" + call.id.removeprefix("call_")) for call in _calls(request) if call.minted
+            )
+        return changed
     if dialect == "responses":
         return _assign(_ids(request), _RESPONSES_ID, _responses_id, RESPONSES_ID_LIMIT)
     return {}
@@ -155,10 +161,15 @@ def _names(request: CompletionRequest) -> Iterator[str]:
     for tool in request.tools:
         if isinstance(tool, FunctionTool):
             yield tool.name
+    for call in _calls(request):
+        yield call.name
+
+
+def _calls(request: CompletionRequest) -> Iterator[ToolCallPart]:
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, ToolCallPart):
-                yield part.name
+                yield part
 
 
 def _ids(request: CompletionRequest) -> Iterator[str]:

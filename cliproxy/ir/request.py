@@ -78,9 +78,9 @@ class ToolChoice:
 
 @attrs.define
 class OutputFormat:
-    """Structured output. ``kind`` json_object or json_schema."""
+    """Structured output. ``kind`` json_object or json_schema; ``text`` is the default said aloud."""
 
-    kind: Literal["json_object", "json_schema"]
+    kind: Literal["text", "json_object", "json_schema"]
     name: str | None = None
     schema: JSONObject | None = None
     strict: bool | None = None

@@ -44,7 +44,7 @@ class Gemini(Vendor):
             self._finish_embedding(call)
         elif call.operation is Operation.COUNT:
             self._finish_count(call)
-        elif not any(name in body for name in _SAFETY_NAMES):
+        elif not any(body.get(name) is not None for name in _SAFETY_NAMES):
             body["safetySettings"] = [{"category": name, "threshold": threshold} for name, threshold in _SAFETY]
 
     def _finish_embedding(self, call: UpstreamCall) -> None:

@@ -135,7 +135,7 @@ def _tool_use(block: JSONObject, path: str, mint: Mint) -> list[Part]:
     given = block.get("input")
     return [
         ToolCallPart(
-            call_id or mint("toolu_"),
+            call_id or mint("call_"),
             _needed(block.get("name"), f"{path}.name"),
             dumps_text(given) if isinstance(given, dict) else "{}",
             minted=call_id is None,

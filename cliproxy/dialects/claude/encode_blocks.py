@@ -109,7 +109,9 @@ class BlockWriter:
     def _result(self, result: ToolResultPart, where: str) -> JSONObject:
         block: JSONObject = {"type": "tool_result", "tool_use_id": self._ids.get(result.call_id, result.call_id)}
         if all(isinstance(part, TextPart) for part in result.parts):
-            block["content"] = "\n\n".join(part.text for part in result.parts if isinstance(part, TextPart))
+            block["content"] = "\n\n".join(
+                part.text for part in result.parts if isinstance(part, TextPart) and part.text
+            )
         else:
             written = [self._block(part, False, where) for part in result.parts]
             block["content"] = [inner for inner in written if inner is not None] or ""

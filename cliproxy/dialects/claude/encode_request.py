@@ -101,7 +101,7 @@ def _add_sampling(request: CompletionRequest, body: JSONObject, losses: list[Los
 
 
 def _add_format(stated: OutputFormat | None, body: JSONObject, losses: list[Loss]) -> None:
-    if stated is None:
+    if stated is None or stated.kind == "text":
         return
     if stated.kind == "json_object" or stated.schema is None:
         losses.append(Loss("json_object", "response_format", meaning=True))

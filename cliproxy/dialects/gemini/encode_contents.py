@@ -108,7 +108,7 @@ class ContentWriter:
             self._lose("redacted_thinking", where)
         elif part.signature is None:
             self._lose("reasoning without signature", where)
-        elif not self._is_ours(part.signature):
+        elif part.signature.origin == "bypass" or not self._is_ours(part.signature):
             self._lose("reasoning signature", where)
         else:
             return True
@@ -182,11 +182,11 @@ class ContentWriter:
         return out
 
     def _result(self, result: ToolResultPart, called: str | None) -> JSONObject:
-        name = called or result.name or result.call_id or "unknown"
+        name = called or result.name or ("unknown" if result.minted else result.call_id)
         written: JSONObject = {"name": self._names.get(name, name)}
         if not result.minted:
             written["id"] = result.call_id
-        told = _structured("\n\n".join(part.text for part in result.parts if isinstance(part, TextPart)))
+        told = _structured("\n\n".join(part.text for part in result.parts if isinstance(part, TextPart) and part.text))
         written["response"] = {"error" if result.is_error else "result": told}
         return {"functionResponse": written}
 

@@ -83,7 +83,7 @@ def _config(request: CompletionRequest) -> JSONObject:
 
 
 def _format(stated: OutputFormat | None) -> JSONObject:
-    if stated is None:
+    if stated is None or stated.kind == "text":
         return {}
     config: JSONObject = {"responseMimeType": "application/json"}
     if stated.schema is not None:

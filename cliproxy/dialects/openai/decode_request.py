@@ -276,8 +276,8 @@ def _strings(value: JSON) -> list[str] | None:
 
 def _format(value: JSON) -> OutputFormat | None:
     kind = member(value, "type")
-    if kind == "json_object":
-        return OutputFormat("json_object")
+    if kind in ("text", "json_object"):
+        return OutputFormat(kind)
     stated = member(value, "json_schema")
     if kind != "json_schema" or not isinstance(stated, dict):
         return None

@@ -72,8 +72,8 @@ def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObjec
 def _format(stated: OutputFormat | None) -> JSONObject | None:
     if stated is None:
         return None
-    if stated.kind == "json_object":
-        return {"type": "json_object"}
+    if stated.kind != "json_schema":
+        return {"type": stated.kind}
     schema: JSONObject = {"name": stated.name or "response"}
     if stated.description is not None:
         schema["description"] = stated.description
@@ -127,7 +127,7 @@ class _Messages:
             self._out.append({"role": "user", "content": content})
 
     def _add_result(self, result: ToolResultPart, pictures: list[JSONObject], where: str) -> None:
-        texts = [part.text for part in result.parts if isinstance(part, TextPart)]
+        texts = [part.text for part in result.parts if isinstance(part, TextPart) and part.text]
         others = [part for part in result.parts if not isinstance(part, TextPart)]
         pictures.extend(self._content(others, where))
         if result.is_error:

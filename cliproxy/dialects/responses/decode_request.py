@@ -74,8 +74,8 @@ def _sampling(body: JSONObject) -> Sampling:
 
 def _format(stated: JSON) -> OutputFormat | None:
     kind = member(stated, "type")
-    if kind == "json_object":
-        return OutputFormat("json_object")
+    if kind in ("text", "json_object"):
+        return OutputFormat(kind)
     if kind != "json_schema":
         return None
     schema = stated.get("schema")

@@ -81,8 +81,8 @@ def _text_options(format_: OutputFormat | None, verbosity: str | None) -> JSONOb
 
 
 def _format(stated: OutputFormat) -> JSONObject:
-    if stated.kind == "json_object":
-        return {"type": "json_object"}
+    if stated.kind != "json_schema":
+        return {"type": stated.kind}
     out: JSONObject = {"type": "json_schema", "name": stated.name or "response"}
     if stated.description is not None:
         out["description"] = stated.description

@@ -75,8 +75,8 @@ def _custom(tool: FunctionTool, names: dict[str, str]) -> JSONObject:
 def _search(tool: BuiltinTool, losses: list[Loss], where: str) -> JSONObject:
     out: JSONObject = {"type": "web_search"}
     for key, value in tool.options.items():
-        if key in ("allowed_domains", "blocked_domains"):
-            out.setdefault("filters", {})[key] = value
+        if key == "allowed_domains":
+            out["filters"] = {key: value}
         elif key in ("user_location", "search_context_size"):
             out[key] = value
         else:
