@@ -12,40 +12,26 @@ class Figure:
     """One number.
 
     :ivar beside: nginx's, measured in the same run.
-    :ivar ratio_to_beside: the target is about ``value / beside``.
-    :ivar least: the target: at least so much; ``most``: at most.
+    :ivar most: the target: at most so much.
+    :ivar note: what else to compare it with, where there is no target.
     """
 
     name: str
     value: float
     unit: str
     beside: float | None = None
-    least: float | None = None
     most: float | None = None
-    ratio_to_beside: bool = False
-
-    @property
-    def judged(self) -> float | None:
-        """What the target is about."""
-        if not self.ratio_to_beside:
-            return self.value
-        return self.value / self.beside if self.beside else None
+    note: str = ""
 
     @property
     def met(self) -> bool | None:
         """Whether the target is met; None where there is none."""
-        judged = self.judged
-        if judged is None or (self.least is None and self.most is None):
-            return None
-        return (self.least is None or judged >= self.least) and (self.most is None or judged <= self.most)
+        return None if self.most is None else self.value <= self.most
 
     @property
     def target(self) -> str:
         """The target in words."""
-        if self.least is None and self.most is None:
-            return ""
-        sign, bound = (">=", self.least) if self.least is not None else ("<=", self.most)
-        return f"{sign} {bound:g}" + (" of nginx" if self.ratio_to_beside else f" {self.unit}")
+        return self.note if self.most is None else f"<= {self.most:g} {self.unit}"
 
 
 HEADINGS = ("", "cliproxy", "", "nginx", "ratio", "target", "")
