@@ -186,7 +186,7 @@ class Relay:
             response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
         content_type = response.headers.get("content-type", "")
         transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
-        exchange.pump = pump = Pump(response, transcoder)
+        exchange.pump = pump = Pump(response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets))
         if exchange.inbound.stream:
             await pump.held()
             return _Delivery(lease, pump=pump)

@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.pipe import Pipe
+from cliproxy.amp.refusals import refusal
 from cliproxy.amp.tokens import LONGEST, SocketTokens
 from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
 from cliproxy.amp.underway import Underway
@@ -25,7 +26,8 @@ from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.front.access import Access
 from cliproxy.front.routes import Answer, Call, Front, body_of, header_map
 from cliproxy.providers.interface import UpstreamRequest
-from cliproxy.settings.model import Amp, Settings
+from cliproxy.providers.secrets import mask_secrets
+from cliproxy.settings.model import Amp, Secret, Settings
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
 from cliproxy.upstream.target import parse_target
 from cliproxy.wire.headers import Pair, end_to_end, without
@@ -145,16 +147,32 @@ class AmpFallbackResource(ReverseProxyResource):
         headers = [pair for pair in end_to_end(response.raw_headers) if not pair[0].lower().startswith(_OURS)]
         for name in {name.lower() for name, _ in headers}:
             request.responseHeaders.removeHeader(name)
+        secrets = self._secrets(call) if response.status >= 400 else ()
         for name, value in headers:
-            request.responseHeaders.addRawHeader(name, value)
+            request.responseHeaders.addRawHeader(name, mask_secrets(value, secrets))
         request.setHeader("X-Cliproxy-Request-Id", call.id)
         if call.snapshot.settings.debug:
             self._log.debug("[{id}] amp: ampcode.com answers {status}", id=call.id, status=response.status)
         gives_token = _own_path(request).startswith(_GIVES_TOKENS) and response.status == 200
-        if call.client.admitted and gives_token:
+        if response.status >= 400:
+            await self._refused(call, response)
+        elif call.client.admitted and gives_token:
             await self._overheard(call, response)
         else:
             await Pipe(response, request).run()
+
+    async def _refused(self, call: Call, response: UpstreamResponse) -> None:
+        """Pass an error on, without the key it may quote."""
+        request = call.request
+        body, plain = await refusal(response, self._secrets(call))
+        if plain:
+            request.responseHeaders.removeHeader(b"Content-Encoding")
+        if plain or not request.responseHeaders.hasHeader(b"Content-Length"):
+            request.setHeader("Content-Length", str(len(body)))
+        request.write(body)
+
+    def _secrets(self, call: Call) -> tuple[Secret, ...]:
+        return (*call.snapshot.secrets, self._keys.key_for(call.client, call.snapshot.settings.ampcode))
 
     async def _overheard(self, call: Call, response: UpstreamResponse) -> None:
         """Pass on an answer that may give the client a token for its WebSocket, and remember the token."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.settings.model import ErrorRule, Secret
+from cliproxy.settings.model import ErrorRule, Headers, Secret, names_of, without_user
 
 
 @attrs.frozen
@@ -46,8 +46,8 @@ class Credential:
     prefix: str = ""
     priority: int = 0
     weight: int = 1
-    proxy_url: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
+    proxy_url: str = attrs.field(default="", repr=without_user)
+    headers: Headers = attrs.field(default=(), repr=names_of)
     max_concurrency: int = 0
     request_retry: int | None = None
     disable_cooling: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -36,4 +37,17 @@ class Snapshot:
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
         keys += [provider.client_secret for provider in settings.oauth_providers]
         keys += [Secret(value) for credential in credentials for _, value in credential.headers]
+        keys += [Secret(value) for provider in settings.oauth_providers for _, value in provider.headers]
+        proxies = (settings.proxy_url, *(credential.proxy_url for credential in credentials))
+        keys += [Secret(part) for url in proxies for part in _passwords(url)]
+        keys.append(Secret(environment.get("AMP_API_KEY", "").strip()))
         return cls(settings, credentials, catalog, Router(catalog, settings), tuple({key for key in keys if key}))
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """A proxy's password as its URL spells it, and as it is."""
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return ()
+    return password, unquote(password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ from cliproxy.settings.problems import Report
 MOST_NODES = 1_000_000
 
 _TAG = "tag:yaml.org,2002:"
+#: What the parser quotes of the text, names of its own tokens excepted: it may be a key.
+_QUOTED = re.compile(r"(['\"])(?!<)[^'\"]{2,}\1")
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +70,8 @@ def parse(text: str, report: Report) -> Node:
         return NULL if root is None else _Builder(report).build(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        report.add("", f"is not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else 0)
+        why = _QUOTED.sub("...", error.problem or error.context or "")
+        report.add("", f"is not YAML: {why}", line=mark.line + 1 if mark else 0)
     except yaml.YAMLError as error:
         report.add("", f"is not YAML: {str(error).splitlines()[0]}")
     except RecursionError:

@@ -53,6 +53,18 @@ NO_SECRET = Secret("")
 
 Headers = tuple[tuple[str, str], ...]
 
+
+def names_of(headers: Headers) -> str:
+    """Headers as a ``repr`` shows them: their values may be keys."""
+    return f"<{', '.join(name for name, _ in headers) or 'no headers'}>"
+
+
+def without_user(url: str) -> str:
+    """A proxy's URL as a ``repr`` shows it: without user and password."""
+    scheme, mark, rest = url.rpartition("://")
+    return repr(scheme + mark + rest.rpartition("@")[2])
+
+
 DIALECTS = ("openai", "responses", "claude", "gemini")
 
 #: ``routing.strategy``: each word with the other spellings the original takes.
@@ -157,8 +169,8 @@ class KeyEntry:
     prefix: str = ""
     priority: int = 0
     weight: int = attrs.field(default=1, metadata=_WEIGHT)
-    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
-    headers: Headers = ()
+    proxy_url: str = attrs.field(default="", repr=without_user, metadata=rule(check=proxy_address))
+    headers: Headers = attrs.field(default=(), repr=names_of)
     models: tuple[ModelEntry, ...] = ()
     excluded_models: tuple[str, ...] = ()
     max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
@@ -172,7 +184,7 @@ class CompatKey:
     """One of an openai-compatibility entry's ``api-key-entries``."""
 
     api_key: Secret = NO_SECRET
-    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
+    proxy_url: str = attrs.field(default="", repr=without_user, metadata=rule(check=proxy_address))
     weight: int = attrs.field(default=1, metadata=_WEIGHT)
 
 
@@ -184,7 +196,7 @@ class CompatEntry:
     base_url: str = attrs.field(default="", metadata=rule(check=web_address))
     prefix: str = ""
     priority: int = 0
-    headers: Headers = ()
+    headers: Headers = attrs.field(default=(), repr=names_of)
     api_key_entries: tuple[CompatKey, ...] = ()
     models: tuple[ModelEntry, ...] = ()
     disabled: bool = False
@@ -263,7 +275,7 @@ class OAuthProvider:
     client_id: str = ""
     client_secret: Secret = attrs.field(default=NO_SECRET, metadata=rule(environment=True))
     scopes: tuple[str, ...] = ()
-    headers: Headers = ()
+    headers: Headers = attrs.field(default=(), repr=names_of)
     refresh_lead_seconds: int = attrs.field(default=300, metadata=_NOT_NEGATIVE)
     models: tuple[ModelEntry, ...] = ()
 
@@ -297,7 +309,7 @@ class Settings:
     disable_cooling: bool = False
     request_retry: int = attrs.field(default=3, metadata=_NOT_NEGATIVE)
     max_retry_interval: int = attrs.field(default=30, metadata=_NOT_NEGATIVE)
-    proxy_url: str = attrs.field(default="", metadata=rule(check=proxy_address))
+    proxy_url: str = attrs.field(default="", repr=without_user, metadata=rule(check=proxy_address))
     force_model_prefix: bool = False
     ws_auth: bool = False
     nonstream_keepalive_interval: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)

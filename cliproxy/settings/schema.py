@@ -24,6 +24,8 @@ from cliproxy.settings.problems import Report
 from cliproxy.settings.rules import NO_RULE, Rule, key_of, rule_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: A name this long with a digit in it may be an API key that a colon followed, and is not said.
+_KEY_LIKE = 9
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -203,10 +205,10 @@ class Reader:
 
     def _unknown(self, name: str, path: str, keys: Mapping[str, Key]) -> None:
         known = unserved.sentence(path)
-        if known:
-            self.report.warn(path, known)
-        else:
-            self.report.warn(path, f"is not a key known here and is ignored{_meant(name, list(keys))}")
+        line = self.report.line(path)
+        if len(name) >= _KEY_LIKE and any(letter.isdigit() for letter in name):  # "- sk-1234: mine"
+            path = f"{path.removesuffix(name)}{name[:3]}..."
+        self.report.warn(path, known or f"is not a key known here and is ignored{_meant(name, list(keys))}", line)
 
     def _wrong(self, path: str, wanted: str, node: Node) -> _Absent:
         self.report.add(path, f"is to be {wanted}, not {_kind_word(node)}", line=self.report.line(path) or node.line)

@@ -6,8 +6,10 @@ Before the first content event everything the transcoder says is held (up to :da
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
@@ -45,8 +47,12 @@ class Pump:
 
     _log = Logger()
 
-    def __init__(self, response: UpstreamResponse, transcoder: Transcoder) -> None:
+    def __init__(
+        self, response: UpstreamResponse, transcoder: Transcoder, mask: Callable[[bytes], bytes] = bytes
+    ) -> None:
+        """:param mask: takes the secrets out of an error that the upstream wrote into its answer."""
         self._response = response
+        self._mask = mask
         self.transcoder = transcoder
         self._pieces: list[bytes] = []
         self._held_bytes = 0
@@ -71,7 +77,7 @@ class Pump:
         except Exception:
             self._give_up()
             return
-        self._pass(pieces)
+        self._pass(pieces if transcoder.failed is None else [self._mask(piece) for piece in pieces])
         if transcoder.ended:
             self._end()
         elif self._holding and self._shown():
@@ -88,7 +94,7 @@ class Pump:
             self._give_up()
             return
         self.failure = failure
-        self._pass(pieces)
+        self._pass(pieces if self.transcoder.failed is None else [self._mask(piece) for piece in pieces])
         self._end()
 
     def _give_up(self) -> None:
@@ -104,7 +110,7 @@ class Pump:
         if failed is not None:
             self._response.cancel()
             if self.failure is None:
-                self.failure = UpstreamFailure(failed)
+                self.failure = UpstreamFailure(masked(failed, self._mask))
         self._fire()
 
     # -- the hold
@@ -210,3 +216,19 @@ class Pump:
 
     def stopProducing(self) -> None:
         """The client is gone; the cancelled route closes the upstream."""
+
+
+def masked(detail: ErrorDetail, mask: Callable[[bytes], bytes]) -> ErrorDetail:
+    """The failure in words without a secret."""
+
+    def said(text: str) -> str:
+        return mask(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    return attrs.evolve(
+        detail,
+        message=said(detail.message),
+        type=detail.type and said(detail.type),
+        code=detail.code and said(detail.code),
+        param=detail.param and said(detail.param),
+        more=tuple((name, said(value) if isinstance(value, str) else value) for name, value in detail.more),
+    )
