@@ -22,8 +22,6 @@ from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Settings
 from cliproxy.settings.refusals import is_loopback
 
-#: What a proxy says of whom it speaks for. From this machine or not, such a request is somebody else's.
-_FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 #: ``Host``, and what follows an origin's scheme: a name or an address, and perhaps a port (RFC 9110, section 7.2).
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/?#@%\\\s]+))(?::[0-9]{0,5})?", re.ASCII)
 
@@ -111,11 +109,8 @@ class Gate:
         return address
 
     def is_local(self, address: str, headers: Mapping[str, str]) -> bool:
-        """Whether a process of this machine calls, as far as can be told: nobody says that it speaks for another."""
-        peer = self.peer(address, headers)
-        if peer != address:
-            return is_loopback(peer)
-        return is_loopback(address) and not any(name in headers for name in _FORWARDED)
+        """Whether the caller is on this machine: the TCP peer is, or a trusted proxy says so of its own caller."""
+        return is_loopback(self.peer(address, headers))
 
     def _trusted(self, address: str) -> bool:
         try:

@@ -184,11 +184,18 @@ def _model_name(value: JSON) -> str:
 
 
 def header_map(request: Request) -> dict[str, str]:
-    """The request's headers, lower-case names, first values; undecodable bytes survive as surrogates."""
-    return {
+    """The request's headers, lower-case names, first values; undecodable bytes survive as surrogates.
+
+    The hops of ``X-Forwarded-For`` are all there, in whatever number of lines they came.
+    """
+    found = {
         name.decode("ascii", "surrogateescape").lower(): values[0].decode("utf-8", "surrogateescape")
         for name, values in request.requestHeaders.getAllRawHeaders()
     }
+    if "x-forwarded-for" in found:
+        hops = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+        found["x-forwarded-for"] = b", ".join(hops).decode("utf-8", "surrogateescape")
+    return found
 
 
 def query_map(request: Request) -> dict[str, str]:
