@@ -7,7 +7,7 @@ from typing import Final
 
 from cliproxy.dialects.members import filled, integer
 from cliproxy.errors import ErrorDetail
-from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
 #: What OpenAI says with each status: the type word and, where there is one, the code.
 _OPENAI_WORDS: Final = {
@@ -39,32 +39,38 @@ STATUS_OF_WORD: Final = {
 
 
 def read(status: int, body: JSON) -> ErrorDetail:
-    """An upstream's error body (parsed JSON, or text that was not JSON) as a neutral error."""
+    """An upstream's error body (parsed JSON, or text that was not JSON) as a neutral error. A body that holds no message
+    where vendors put it is the message."""
+    return _read(status, body, dumps_text(body) if body else reason(status))
+
+
+def _read(status: int, body: JSON, otherwise: str) -> ErrorDetail:
+    """See :func:`read`; the message is ``otherwise`` where the body holds none."""
     if isinstance(body, list):
         body = body[0] if body else None
     if isinstance(body, str):
         return ErrorDetail(status, body.strip() or reason(status))
     if not isinstance(body, dict):
-        return ErrorDetail(status, reason(status))
+        return ErrorDetail(status, otherwise)
     error = body.get("error")
     if isinstance(error, dict):
         code = error.get("code")
         return ErrorDetail(
             status,
-            filled(error.get("message")) or reason(status),
+            filled(error.get("message")) or filled(body.get("message")) or filled(body.get("detail")) or otherwise,
             type=filled(error.get("type")) or filled(error.get("status")),
             code=filled(code),
             param=filled(error.get("param")),
             retry_after=_positive(error.get("resets_in_seconds")),
         )
     message = filled(error) or filled(body.get("message")) or filled(body.get("detail"))
-    return ErrorDetail(status, message or reason(status), code=filled(body.get("code")))
+    return ErrorDetail(status, message or otherwise, code=filled(body.get("code")))
 
 
 def read_event(body: JSONObject) -> ErrorDetail:
     """An error met inside an answer that began as a success: the status comes from its words, else 502."""
     error = body.get("error")
-    detail = read(502, body)
+    detail = _read(502, body, reason(502))
     status = STATUS_OF_WORD.get(detail.code or "") or STATUS_OF_WORD.get(detail.type or "")
     if status is None and isinstance(error, dict):
         stated = integer(error.get("code"))

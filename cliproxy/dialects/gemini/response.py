@@ -216,7 +216,8 @@ def _write_part(part: Part, asked: Asked) -> JSONObject | None:
         if part.redacted is not None:
             asked.losses.append(Loss("redacted_thinking"))
             return None
-        return signed({"text": part.text, "thought": True}, part.signature)
+        thought = signed({"text": part.text, "thought": True}, part.signature)
+        return thought if part.text or "thoughtSignature" in thought else None
     if isinstance(part, OpaquePart):
         asked.losses.append(Loss(f"{part.origin} part"))
     return None if not isinstance(part, MediaPart) else write_media(part)

@@ -65,7 +65,8 @@ class StreamDecoder:
             self._ended = True
             return [StreamFailed(faults.read_event(payload))]
         out: list[Event] = []
-        if not self._started:
+        if not self._started and (payload.get("choices") or payload.get("id")):
+            # Azure's first chunk is about the prompt, and names neither the answer nor its model.
             self._started = True
             out.append(
                 ResponseStarted(

@@ -59,7 +59,7 @@ class Conversation:
         if kind == "message" or (kind is None and "role" in item):
             self._message(item, path)
         elif kind == "reasoning":
-            self._assistant(read_reasoning(item))
+            self._reasoning(item)
         elif kind in ("function_call", "custom_tool_call"):
             self._assistant(self._call(item, path, custom=kind == "custom_tool_call"))
         elif kind in ("function_call_output", "custom_tool_call_output"):
@@ -98,6 +98,15 @@ class Conversation:
             self.messages.append(Message("assistant", []))
             self._group = "assistant"
         self.messages[-1].parts.extend(parts)
+
+    def _reasoning(self, item: JSONObject) -> None:
+        redacted = read_redacted(item)
+        if redacted is None:
+            self._assistant(read_reasoning(item))
+        else:
+            place, part = redacted
+            self._assistant()
+            self.messages[-1].parts.insert(place, part)
 
     def _result(self, call_id: str, parts: list[Part], item: JSONObject) -> None:
         if self._group != "results":
@@ -151,9 +160,6 @@ class Conversation:
 def read_reasoning(item: JSONObject) -> ReasoningPart:
     """A reasoning item as a client sends it back: summary (else the reasoning itself), and whose proof it carries."""
     sealed = filled(item.get("encrypted_content"))
-    if sealed is not None and sealed.startswith(_REDACTED):
-        raw = signatures.decoded(sealed[len(_REDACTED) :])
-        return ReasoningPart("", redacted=(raw or b"").decode(errors="replace"), from_dialect="claude")
     signature = signatures.replayed(sealed, "responses") if sealed else None
     return ReasoningPart(reasoning_text(item), signature=signature, from_dialect="responses")
 
@@ -169,9 +175,22 @@ def read_image(item: JSONObject) -> MediaPart:
     return MediaPart("image", mime=f"image/{filled(item.get('output_format')) or 'png'}", data=item["result"])
 
 
-def redacted_envelope(data: str) -> str:
-    """Anthropic's redacted thinking in a form that comes home through ``encrypted_content``."""
-    return _REDACTED + base64.b64encode(data.encode()).decode()
+def redacted_envelope(data: str, place: int) -> str:
+    """Anthropic's redacted thinking in a form that comes home through ``encrypted_content``.
+
+    No Responses client has a use for it, so it stands after all else; ``place`` says where in the answer it was, for
+    Anthropic insists on the order.
+    """
+    return _REDACTED + base64.b64encode(f"{place}:{data}".encode()).decode()
+
+
+def read_redacted(item: JSONObject) -> tuple[int, ReasoningPart] | None:
+    """What :func:`redacted_envelope` sealed, and its place; None for any other reasoning item."""
+    sealed = filled(item.get("encrypted_content"))
+    if sealed is None or not sealed.startswith(_REDACTED):
+        return None
+    place, _, data = (signatures.decoded(sealed[len(_REDACTED) :]) or b"").decode(errors="replace").partition(":")
+    return int(place) if place.isdecimal() else 0, ReasoningPart("", redacted=data, from_dialect="claude")
 
 
 def _texts(parts: JSON) -> list[str]:

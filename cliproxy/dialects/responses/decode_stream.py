@@ -11,11 +11,11 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import Mint
-from cliproxy.dialects.members import filled, integer, objects
+from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
-from cliproxy.dialects.responses.items import read_finish, read_usage
+from cliproxy.dialects.responses.items import read_created, read_finish, read_usage
 from cliproxy.dialects.responses.response import call_text, failure, read_call
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import (
@@ -29,7 +29,7 @@ from cliproxy.ir.events import (
     StreamFailed,
     UsageReported,
 )
-from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
 #: How an upstream that names neither index is followed: one item at a time.
 _UNNAMED: Final = "?"
@@ -46,6 +46,7 @@ class _Item:
     delivered: bool = False
     call: bool = False
     custom: bool = False
+    input: str = ""
     done: bool = False
 
 
@@ -78,6 +79,8 @@ class StreamDecoder:
             "response.reasoning_text.done": self._thought_done,
             "response.function_call_arguments.delta": self._arguments_delta,
             "response.function_call_arguments.done": self._arguments_done,
+            "response.custom_tool_call_input.delta": self._input_delta,
+            "response.custom_tool_call_input.done": self._input_done,
             "response.completed": self._end,
             "response.incomplete": self._end,
             "response.done": self._end,
@@ -112,13 +115,14 @@ class StreamDecoder:
             ResponseStarted(
                 id=filled(response.get("id")),
                 model=filled(response.get("model")),
-                created=integer(response.get("created_at")),
+                created=read_created(response),
             )
         ]
 
     def _item(self, payload: JSONObject) -> _Item:
         index = payload.get("output_index")
-        name = index if isinstance(index, int) else payload.get("item_id") or _UNNAMED
+        name = index if isinstance(index, int) else payload.get("item_id") or member(payload.get("item"), "id")
+        name = _UNNAMED if name is None else name
         item = self._items.get(name)
         if item is None:
             item = self._items[name] = _Item()
@@ -133,23 +137,26 @@ class StreamDecoder:
         return item.key
 
     def _close_part(self, item: _Item, out: list[Event]) -> None:
-        if item.key is not None:
-            out.append(PartEnded(item.key))
-            item.key = None
+        if item.key is None:
+            return
+        if item.input and not item.delivered:
+            out.append(PartDelta(item.key, dumps_text({"input": item.input})))
+        out.append(PartEnded(item.key))
+        item.key = None
 
     # text and refusals
 
     def _text_delta(self, payload: JSONObject) -> list[Event]:
-        return self._say(self._item(payload), "text", payload.get("content_index"), payload.get("delta"))
+        return self._say(self._item(payload), "text", payload.get("content_index", 0), payload.get("delta"))
 
     def _refusal_delta(self, payload: JSONObject) -> list[Event]:
-        return self._say(self._item(payload), "refusal", payload.get("content_index"), payload.get("delta"))
+        return self._say(self._item(payload), "refusal", payload.get("content_index", 0), payload.get("delta"))
 
     def _text_done(self, payload: JSONObject) -> list[Event]:
-        return self._say_once(self._item(payload), "text", payload.get("content_index"), payload.get("text"))
+        return self._say_once(self._item(payload), "text", payload.get("content_index", 0), payload.get("text"))
 
     def _refusal_done(self, payload: JSONObject) -> list[Event]:
-        return self._say_once(self._item(payload), "refusal", payload.get("content_index"), payload.get("refusal"))
+        return self._say_once(self._item(payload), "refusal", payload.get("content_index", 0), payload.get("refusal"))
 
     def _say(self, item: _Item, kind: PartKind, place: object, text: JSON) -> list[Event]:
         if not text or not isinstance(text, str):
@@ -169,7 +176,7 @@ class StreamDecoder:
     def _part_done(self, payload: JSONObject) -> list[Event]:
         item = self._item(payload)
         part = _object(payload.get("part"))
-        out = self._content(item, payload.get("content_index"), part)
+        out = self._content(item, payload.get("content_index", 0), part)
         self._close_part(item, out)
         return out
 
@@ -235,6 +242,15 @@ class StreamDecoder:
         item.delivered = True
         return [PartDelta(item.key, text)]
 
+    def _input_delta(self, payload: JSONObject) -> list[Event]:
+        self._item(payload).input += filled(payload.get("delta")) or ""
+        return []
+
+    def _input_done(self, payload: JSONObject) -> list[Event]:
+        item = self._item(payload)
+        item.input = filled(payload.get("input")) or item.input
+        return []
+
     # ends of items
 
     def _item_done(self, payload: JSONObject) -> list[Event]:
@@ -261,6 +277,7 @@ class StreamDecoder:
             self._start_call(item, stated, out)
             text = call_text(stated)
             if item.key is not None and text and not item.delivered:
+                item.delivered = True
                 out.append(PartDelta(item.key, text))
         self._close_part(item, out)
 
@@ -281,7 +298,8 @@ class StreamDecoder:
         response = _object(payload.get("response"))
         out = self._begin(payload)
         for index, stated in enumerate(objects(response.get("output"))):
-            self._finish_item(self._items.setdefault(index, _Item()), stated, out)
+            item = self._items.get(index) or self._items.get(stated.get("id"))
+            self._finish_item(item or self._items.setdefault(index, _Item()), stated, out)
         for item in self._items.values():
             self._close_part(item, out)
         self._ended = True
@@ -303,7 +321,7 @@ class StreamDecoder:
     def _error(self, payload: JSONObject) -> list[Event]:
         self._ended = True
         stated = payload.get("error")
-        return [StreamFailed(faults.read_event({"error": stated if isinstance(stated, dict) else payload}))]
+        return [StreamFailed(failure({"error": stated if isinstance(stated, dict) else payload}))]
 
 
 def _object(value: JSON) -> JSONObject:

@@ -44,6 +44,7 @@ class StreamEncoder:
         self._delta: str | None = None
         self._delta_members: JSONObject = {}
         self._text: list[str] = []
+        self._redacted = items.Redacted()
         self._usage: Usage | None = None
 
     def encode(self, event: Event) -> list[Payload]:
@@ -121,7 +122,7 @@ class StreamEncoder:
         if part.kind == "tool_call":
             return self._end_call(text, part)
         if part.kind == "reasoning":
-            return self._end_reasoning(text, part, event.signature or part.signature)
+            return self._end_reasoning(text, event.signature or part.signature)
         return []
 
     # messages
@@ -149,6 +150,10 @@ class StreamEncoder:
     # reasoning
 
     def _start_reasoning(self, event: PartStarted) -> list[Payload]:
+        if event.redacted is not None:
+            self._open = None
+            self._redacted.hold(event.redacted, len(self._output))
+            return []
         return [self._add(items.reasoning_item(self._id("rs"), "", None))]
 
     def _first_thought(self, text: str) -> list[Payload]:
@@ -160,13 +165,13 @@ class StreamEncoder:
             self._event(self._delta, **self._place, delta=text),
         ]
 
-    def _end_reasoning(self, text: str, start: PartStarted, signature: Signature | None) -> list[Payload]:
+    def _end_reasoning(self, text: str, signature: Signature | None) -> list[Payload]:
         out: list[Payload] = []
         if text:
             part = {"type": "summary_text", "text": text}
             out.append(self._event("response.reasoning_summary_text.done", **self._place, text=text))
             out.append(self._event("response.reasoning_summary_part.done", **self._place, part=part))
-        sealed = items.sealed_form(signature, start.redacted)
+        sealed = items.sealed_form(signature)
         out.append(self._done(items.reasoning_item(self._item["id"], text, sealed)))
         return out
 
@@ -209,8 +214,14 @@ class StreamEncoder:
 
     def _finish(self, finish: Finish) -> list[Payload]:
         items.note_finish(self._asked.losses, finish)
-        response = items.finished(self._base or {}, self._output, finish, self._usage)
-        return [self._event(f"response.{response['status']}", response=response)]
+        said = [*self._output]
+        redacted = self._redacted.items(len(said), self._stem)
+        out: list[Payload] = []
+        for item in redacted:
+            out += [self._add({**item, "encrypted_content": None}), self._done(item)]
+        response = items.finished(self._base or {}, said, redacted, finish, self._usage)
+        out.append(self._event(f"response.{response['status']}", response=response))
+        return out
 
     def _fail(self, detail: ErrorDetail) -> list[Payload]:
         if self._base is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import Asked
-from cliproxy.dialects.members import filled, integer, member
+from cliproxy.dialects.members import filled, integer, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
 from cliproxy.dialects.toolids import arguments_object, custom_input
 from cliproxy.ir.content import MediaPart, Signature
@@ -66,8 +68,11 @@ def envelope(asked: Asked, id_: str, model: str | None, created: int | None) -> 
     }
 
 
-def finished(base: JSONObject, output: list[JSONObject], finish: Finish, usage: Usage | None) -> JSONObject:
-    """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason."""
+def finished(
+    base: JSONObject, output: list[JSONObject], redacted: list[JSONObject], finish: Finish, usage: Usage | None
+) -> JSONObject:
+    """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason, which is the last
+    item's too. ``redacted`` follows ``output`` (see :class:`Redacted`)."""
     reason = _incomplete_reason(output, finish)
     if reason is not None and output and output[-1]["type"] in ("message", "function_call"):
         output = [*output[:-1], {**output[-1], "status": "incomplete"}]
@@ -75,7 +80,7 @@ def finished(base: JSONObject, output: list[JSONObject], finish: Finish, usage: 
         **base,
         "status": "completed" if reason is None else "incomplete",
         "incomplete_details": None if reason is None else {"reason": reason},
-        "output": output,
+        "output": [*output, *redacted],
         "usage": write_usage(usage),
     }
 
@@ -90,11 +95,11 @@ def _incomplete_reason(output: list[JSONObject], finish: Finish) -> str | None:
 
 
 def write_usage(usage: Usage | None) -> JSONObject:
-    """``usage`` with both detail objects; what nobody counted is 0, but unknown cache writes are left out."""
+    """``usage`` with both detail objects; what nobody counted is 0, but cache writes are said only where there were any."""
     usage = usage or Usage()
     input_, output = usage.input or 0, usage.output or 0
     details: JSONObject = {"cached_tokens": usage.cached or 0}
-    if usage.cache_write is not None:
+    if usage.cache_write:
         details["cache_write_tokens"] = usage.cache_write
     return {
         "input_tokens": input_,
@@ -103,6 +108,12 @@ def write_usage(usage: Usage | None) -> JSONObject:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
         "total_tokens": input_ + output,
     }
+
+
+def read_created(response: JSONObject) -> int | None:
+    """``created_at`` in whole seconds; OpenAI's own types have fractions."""
+    stated = number(response.get("created_at"))
+    return None if stated is None else int(stated)
 
 
 def read_usage(stated: JSON) -> Usage | None:
@@ -155,11 +166,27 @@ def reasoning_item(id_: str, text: str, sealed: str | None) -> JSONObject:
     return item
 
 
-def sealed_form(signature: Signature | None, redacted: str | None) -> str | None:
+def sealed_form(signature: Signature | None) -> str | None:
     """``encrypted_content``: the vendor's proof, in the form in which it comes home."""
-    if redacted is not None:
-        return redacted_envelope(redacted)
     return signatures.carried(signature, "responses") if signature is not None else None
+
+
+@attrs.define
+class Redacted:
+    """Anthropic's redacted thinking, held back to follow everything else: the items a client counts are those it can
+    read (see ``redacted_envelope``)."""
+
+    _sealed: list[str] = attrs.field(factory=list, init=False)
+
+    def hold(self, data: str, written: int) -> None:
+        """Keep one that came after ``written`` items."""
+        self._sealed.append(redacted_envelope(data, written + len(self._sealed)))
+
+    def items(self, written: int, stem: str) -> list[JSONObject]:
+        """The items of all that were kept, to stand after ``written`` others."""
+        return [
+            reasoning_item(f"rs_{stem}_{written + number}", "", sealed) for number, sealed in enumerate(self._sealed)
+        ]
 
 
 def image_item(id_: str, part: MediaPart) -> JSONObject:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+
 from cliproxy.dialects import faults, signatures
 from cliproxy.dialects.interface import Asked, Mint
-from cliproxy.dialects.members import filled, integer, member, objects
+from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
@@ -33,17 +35,19 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
         finish=items.read_finish(body, called=called, refused=bool(spoken) and all(spoken)),
         id=filled(body.get("id")),
         model=filled(body.get("model")),
-        created=integer(body.get("created_at")),
+        created=items.read_created(body),
         usage=items.read_usage(body.get("usage")),
         extras=Extras("responses", body),
     )
 
 
 def failure(response: JSONObject) -> ErrorDetail:
-    """The error of a response object that failed."""
+    """The error of a response object that failed. ``server_error`` names nothing, and is a bad gateway like any other code
+    that does not (streaming.md 9)."""
     if not isinstance(response.get("error"), dict):
         return ErrorDetail(502, f"upstream response {filled(response.get('status')) or 'failed'}")
-    return faults.read_event(response)
+    detail = faults.read_event(response)
+    return attrs.evolve(detail, status=502) if detail.code == "server_error" else detail
 
 
 def read_item(item: JSONObject, mint: Mint) -> list[Part]:
@@ -110,7 +114,8 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
     if response.alternatives:
         asked.losses.append(Loss("additional candidates", meaning=True))
     base = items.envelope(asked, id_, response.model, response.created)
-    return items.finished(base, output.items, response.finish, response.usage)
+    redacted = output.redacted.items(len(output.items), output.stem)
+    return items.finished(base, output.items, redacted, response.finish, response.usage)
 
 
 class _Output:
@@ -118,15 +123,18 @@ class _Output:
 
     def __init__(self, stem: str, asked: Asked) -> None:
         self.items: list[JSONObject] = []
-        self._stem = stem
+        self.redacted = items.Redacted()
+        self.stem = stem
         self._asked = asked
         self._names = items.ToolNames(asked)
 
     def add(self, part: Part) -> None:
         if isinstance(part, TextPart):
             self._say(part)
+        elif isinstance(part, ReasoningPart) and part.redacted is not None:
+            self.redacted.hold(part.redacted, len(self.items))
         elif isinstance(part, ReasoningPart):
-            sealed = items.sealed_form(part.signature, part.redacted)
+            sealed = items.sealed_form(part.signature)
             if part.text or sealed is not None:
                 self.items.append(items.reasoning_item(self._id("rs"), part.text, sealed))
         elif isinstance(part, ToolCallPart):
@@ -151,4 +159,4 @@ class _Output:
             content.append(items.text_content(part.text))
 
     def _id(self, prefix: str) -> str:
-        return f"{prefix}_{self._stem}_{len(self.items)}"
+        return f"{prefix}_{self.stem}_{len(self.items)}"

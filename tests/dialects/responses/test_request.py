@@ -228,7 +228,7 @@ def test_vendor_items_are_kept_whole_for_their_own_dialect() -> None:
             signatures.wrap(Signature("gemini", "xyz")),
             ReasoningPart("s", signature=Signature("gemini", "xyz"), from_dialect="responses"),
         ),
-        (redacted_envelope("zzz"), ReasoningPart("", redacted="zzz", from_dialect="claude")),
+        (redacted_envelope("zzz", 0), ReasoningPart("", redacted="zzz", from_dialect="claude")),
         (None, ReasoningPart("s", from_dialect="responses")),
     ],
 )
@@ -236,6 +236,22 @@ def test_sealed_reasoning_comes_home_as_its_vendors(sealed: str | None, part: Re
     """What another vendor sealed is unwrapped and named; Anthropic's redacted thinking is redacted thinking again."""
     item = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "s"}], "encrypted_content": sealed}
     assert decoded(item).messages[0].parts == [part]
+
+
+def test_redacted_thinking_finds_its_place() -> None:
+    """It stands after all that a Responses client reads, and goes back to where Anthropic had it."""
+    said = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": t}]} for t in "ab"]
+    sealed = [
+        {"type": "reasoning", "summary": [], "encrypted_content": redacted_envelope(*at)}
+        for at in (("x:y", 1), ("z", 3))
+    ]
+    parts = decoded(*said, *sealed).messages[0].parts
+    assert parts == [
+        TextPart("a"),
+        ReasoningPart("", redacted="x:y", from_dialect="claude"),
+        TextPart("b"),
+        ReasoningPart("", redacted="z", from_dialect="claude"),
+    ]
 
 
 def test_codex_tools_are_declared_flat() -> None:

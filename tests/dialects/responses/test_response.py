@@ -177,7 +177,7 @@ def test_parts_become_items() -> None:
             {"type": "output_text", "text": "d", "annotations": [], "logprobs": []}]},
         {"id": "ig_x_4", "type": "image_generation_call", "status": "completed", "result": "AA==", "output_format": "webp"},
         {"id": "rs_x_5", "type": "reasoning", "summary": [],
-         "encrypted_content": redacted_envelope("zzz")},
+         "encrypted_content": redacted_envelope("zzz", 5)},
     ]  # fmt: skip
     assert asked.losses == [
         Loss("reasoning signature"), Loss("matched stop sequence"), Loss("additional candidates", meaning=True),

@@ -276,7 +276,7 @@ def test_usage_comes_just_before_the_end() -> None:
                 "type": "response.failed",
                 "response": {"status": "failed", "error": {"code": "server_error", "message": "kaput"}},
             },
-            ErrorDetail(500, "kaput", code="server_error"),
+            ErrorDetail(502, "kaput", code="server_error"),
         ),
         ({"type": "response.failed"}, ErrorDetail(502, "upstream response failed")),
         (
