@@ -175,7 +175,8 @@ class Relay:
             raise await self._judged(exchange, lease, response)
         self.failover.observe(lease, renewal(response.headers, self._now()))
         if operation is not Operation.GENERATE:
-            return _Delivery(lease, body=outbound.finish(await response.read(ANSWER_LIMIT)))
+            body = mask_secrets(await response.read(ANSWER_LIMIT), exchange.snapshot.secrets)  # it may be an error
+            return _Delivery(lease, body=outbound.finish(body))
         return await self._generate(exchange, lease, outbound, response)
 
     async def _generate(

@@ -98,6 +98,8 @@ CONTENT = {
     "gemini-x": [{"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": "hi"}]}}]}],
 }
 CONTENT["vertex-x"] = CONTENT["gemini-x"]
+#: In which shape each model's vendor says an error in the middle of an answer; Responses has another.
+OWN = {"gpt-x": "openai", "codex-x": "responses", "claude-x": "claude", "gemini-x": "gemini", "vertex-x": "gemini"}
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -137,7 +139,9 @@ def failing(request: Received, way: str) -> None:
         request.end()
     elif kind == "late":
         request.begin()
-        for payload in CONTENT[next((model for model in MODELS if model[:4] in request_model(request)), "gpt-x")]:
+        model = next((model for model in MODELS if model[:4] in request_model(request)), "gpt-x")
+        body = ERRORS[OWN[model] if which == "own" else "failed" if model == "codex-x" else OWN[model]]
+        for payload in CONTENT[model]:
             request.event(payload, payload.get("type", ""))
         request.event(body, body.get("type", ""))
         request.end()
@@ -158,7 +162,8 @@ def request_model(request: Received) -> str:
 
 WAYS = [
     *(f"status {status}" for status in (400, 401, 403, 404, 413, 418, 429, 500, 503, 529)),
-    *(f"{kind} {shape}" for kind in ("shape", "ok", "event", "late") for shape in ERRORS),
+    *(f"{kind} {shape}" for kind in ("shape", "ok", "event") for shape in ERRORS),
+    *("late own", "late other"),
     *("text 400", "text 401", "text 502", "gzip", "moved", f"ok {ECHO}", "raw", "head", "cut"),
 ]
 
@@ -190,18 +195,22 @@ class Canaries(SynchronousTestCase):
     def test_upstream_errors(self) -> None:
         """No error an upstream can make, before content or after, in any lane, brings a secret to a client or a log."""
         world = self.world()
+        vendors = [world.vendor(f"{name}.test") for name in ("gemini", "codex", "claude", "vertex", "chat")]
+        met = [0] * len(vendors)
         for way in WAYS:
-            for name in ("gemini", "codex", "claude", "vertex", "chat"):
-                world.vendor(f"{name}.test").script = lambda request, way=way: failing(request, way)
+            for vendor in vendors:
+                vendor.script = lambda request, way=way: failing(request, way)
             for path, body in ROUTES.items():
                 for model in MODELS:
                     for stream in (False, True):
                         sent = {**body, "model": model, "stream": stream}
                         call = world.post(path.format(model), sent, key="canary-client-0001")
                         self.silent(call, (way, path, model, stream))
-                        if not call.closed:
-                            call.leave()
-        world.flow()
+                        call.leave()
+                        world.service.clear_cooldowns()
+            asked = [len(vendor.requests) for vendor in vendors]
+            self.assertGreater(min(now - before for now, before in zip(asked, met, strict=True)), 5, way)
+            met = asked
         world.pass_time(1)
         self.assertEqual(singing(self.heard.getvalue()), [])
         self.assertIn("attempts=1", self.heard.getvalue())
