@@ -24,7 +24,8 @@ from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
 from cliproxy.amp.underway import Underway
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Answer, Call, Front, body_of, header_map
+from cliproxy.front.call import Answer, Call, body_of, header_map
+from cliproxy.front.routes import Front
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.settings.model import Amp, Secret, Settings

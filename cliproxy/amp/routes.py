@@ -24,9 +24,10 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
+from cliproxy.front.call import Answer, Call
 from cliproxy.front.gemini import METHODS
 from cliproxy.front.models import detail, listing
-from cliproxy.front.routes import Answer, Call, Front, Result, Routes
+from cliproxy.front.routes import Front, Result, Routes
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.providers.interface import Operation
 from cliproxy.routing.route import Candidate, Route

@@ -8,7 +8,8 @@ import attrs
 
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Call, Front, Routes
+from cliproxy.front.call import Call
+from cliproxy.front.routes import Front, Routes
 from cliproxy.providers.interface import Operation
 
 

@@ -10,8 +10,9 @@ import attrs
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
+from cliproxy.front.call import Answer, Call
 from cliproxy.front.models import detail, listing, shape_for
-from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.front.routes import Front, Routes
 from cliproxy.providers.interface import Operation
 
 METHODS: Final = {

@@ -11,8 +11,9 @@ from cliproxy.dialects.openai.completions import chat_request, completion, compl
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
+from cliproxy.front.call import Answer, Call
 from cliproxy.front.models import listing, shape_for
-from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.front.routes import Front, Routes
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
 

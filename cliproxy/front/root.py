@@ -12,8 +12,9 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.errors import ErrorDetail
+from cliproxy.front.call import header_map
 from cliproxy.front.failures import dialect_of, error_body
-from cliproxy.front.routes import Front, header_map
+from cliproxy.front.routes import Front
 from cliproxy.wire.paths import is_canonical
 
 _PREFLIGHT: Final = (

@@ -12,7 +12,8 @@ import attrs
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Answer, Call, Front, Routes
+from cliproxy.front.call import Answer, Call
+from cliproxy.front.routes import Front, Routes
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.explain import explanation
 

@@ -1,0 +1,139 @@
+"""One request as the front knows it: who calls, with which headers, query and body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, Final
+
+import attrs
+from twisted.web.server import Request
+
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Client
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
+from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.upstream.coding import DamagedCoding, decoder_for
+
+#: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
+UNPACKED_FREELY: Final = 512 * 1024
+MOST_UNPACKED: Final = 50
+
+
+@attrs.frozen
+class Answer:
+    """A whole answer that needs no upstream."""
+
+    body: JSON | bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+@attrs.define
+class Call:
+    """One admitted request: what a route needs to know of it. Header names are lower case, first values."""
+
+    request: Request
+    id: str
+    client: Client
+    snapshot: Snapshot
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    _raw: bytes | None = None
+
+    def raw(self) -> bytes:
+        """The body's bytes, their content coding undone.
+
+        :raises RequestFault: 415 for a coding we do not know, 400 for a damaged one, 413 for what unpacks to too much.
+        """
+        if self._raw is None:
+            data = body_of(self.request)
+            coding = self.headers.get("content-encoding", "") if data else ""
+            limit = self.snapshot.settings.max_body_mb * 1024 * 1024
+            if len(data) > limit:  # our own site has refused that earlier; another one has not
+                raise RequestFault.bad("the body is larger than this server accepts (max-body-mb)", status=413)
+            self._raw = _unpacked(data, coding, limit) if coding else data
+        return self._raw
+
+    def json(self) -> JSONObject:
+        """The body as a JSON object.
+
+        :raises RequestFault: 400 saying where it is not JSON, or that it is not an object.
+        """
+        try:
+            body = loads(self.raw())
+        except InvalidJSON as error:
+            raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise RequestFault.bad("the body is not a JSON object")
+        return body
+
+    def listed(self, name: str) -> ModelInfo:
+        """The listed model of that name, in any case of letters; Google's ``models/`` in front is understood.
+
+        :raises RequestFault: 404, there is none.
+        """
+        wanted = name.removeprefix("models/").lower()
+        for model in self.snapshot.catalog.listed():
+            if model.id.lower() == wanted:
+                return model
+        raise RequestFault.bad(f"there is no model named {name[:200]}", status=404, code="model_not_found")
+
+
+def body_of(request: Request) -> bytes:
+    """A request's body as it came. In a site that is not ours it may be in a file."""
+    content: Any = request.content
+    if isinstance(content, BytesIO):
+        return content.getvalue()
+    content.seek(0)
+    data: bytes = content.read()
+    return data
+
+
+def _unpacked(data: bytes, coding: str, limit: int) -> bytes:
+    try:
+        decoder = decoder_for(coding)
+    except DamagedCoding:
+        raise RequestFault.bad(f"the content-encoding {coding[:40]} is not understood", status=415) from None
+    if decoder is None:
+        return data
+    out = bytearray()
+    try:
+        decoder.feed(data)
+        while piece := decoder.read():
+            out += piece
+            if len(out) > max(UNPACKED_FREELY, MOST_UNPACKED * len(data)):
+                raise RequestFault.bad(f"the body unpacks to more than {MOST_UNPACKED} times its size", status=413)
+            if len(out) > limit:
+                raise RequestFault.bad("the body unpacks to more than this server accepts (max-body-mb)", status=413)
+        decoder.close()
+    except DamagedCoding as fault:
+        raise RequestFault.bad(f"the body cannot be unpacked: {fault}") from None
+    return bytes(out)
+
+
+def header_map(request: Request) -> dict[str, str]:
+    """The request's headers, lower-case names, first values; undecodable bytes survive as surrogates.
+
+    The hops of ``X-Forwarded-For`` are all there, in whatever number of lines they came.
+    """
+    found = {
+        name.decode("ascii", "surrogateescape").lower(): values[0].decode("utf-8", "surrogateescape")
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+    if "x-forwarded-for" in found:
+        hops = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+        found["x-forwarded-for"] = b", ".join(hops).decode("utf-8", "surrogateescape")
+    return found
+
+
+def query_map(request: Request) -> dict[str, str]:
+    """The query's parameters, first values."""
+    arguments: dict[bytes, list[bytes]] = request.args or {}
+    return {
+        name.decode("utf-8", "surrogateescape"): values[0].decode("utf-8", "surrogateescape")
+        for name, values in arguments.items()
+        if values
+    }
