@@ -7,6 +7,7 @@ What would be lost is told to the model in the ``description``.
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import unquote
 
 import attrs
 
@@ -148,9 +149,7 @@ class _Cleaner:
             return None
         at: Any = self._root
         for step in ref.split("/")[1:]:
-            if not isinstance(at, dict):
-                return None
-            at = at.get(step.replace("~1", "/").replace("~0", "~"))
+            at = _member(at, unquote(step).replace("~1", "/").replace("~0", "~"))
         return at if isinstance(at, dict) else None
 
     def _scalars(self, schema: JSONObject, made: _Clean) -> None:
@@ -198,6 +197,13 @@ class _Cleaner:
             branches = schema.get(key)
             if isinstance(branches, list) and branches:
                 _choose([self.clean(branch, open_refs, depth + 1) for branch in branches], made)
+
+
+def _member(holder: JSON, step: str) -> JSON:
+    """One step of a JSON pointer; None where it leads nowhere."""
+    if isinstance(holder, list) and step.isdecimal() and int(step) < len(holder):
+        return holder[int(step)]
+    return holder.get(step) if isinstance(holder, dict) else None
 
 
 def _weight(schema: JSONObject) -> int:

@@ -36,7 +36,8 @@ class Codex(Vendor):
         body["model"] = call.model
         if body.get("instructions") is None:
             body["instructions"] = ""
-        body["input"] = _input_items(body.get("input"))
+        if "input" in body:
+            body["input"] = _input_items(body["input"])
         if call.operation is Operation.COMPACT:
             body.pop("stream", None)
             return

@@ -112,7 +112,11 @@ def finish(case: Case, body: dict[str, Any], model: str, stream: bool, *, said_b
     if kind is None and not (case["to"] == "claude" and "capability" in case):
         return
     kind = "claude" if kind is None else kind.removesuffix("-api-key")
-    call = UpstreamCall(model, body, stream, SHORT[case["from"]], thinking_by_client=said_by_client)
+    metadata = case["input"].get("metadata") if case["from"] == "claude" else None
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    call = UpstreamCall(
+        model, body, stream, SHORT[case["from"]], thinking_by_client=said_by_client, claude_user_id=user
+    )
     PROVIDERS[kind].finish_body(call, Credential("id", "label", kind, kind, NO_SECRET, "https://upstream.invalid"))
 
 

@@ -35,7 +35,7 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
         if request.parallel is not None:
             body["parallel_tool_calls"] = request.parallel
     _note_sampling(request.sampling, context.losses)
-    logprobs = request.sampling.logprobs or request.sampling.top_logprobs is not None
+    logprobs = request.sampling.logprobs or request.sampling.top_logprobs
     effort = None if request.thinking is None else effort_word(request.thinking)
     stated = {
         "max_output_tokens": request.sampling.max_tokens,
