@@ -22,7 +22,7 @@ from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
 from cliproxy.providers.inbound import Inbound
-from cliproxy.providers.interface import Operation, Provider, UpstreamCall, UpstreamRequest
+from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.routing import payload_rules, thinking
 from cliproxy.routing.route import Candidate
@@ -94,7 +94,7 @@ def prepare(
     else:
         body = _translated(inbound, candidate, streams, outbound)
     if operation is not Operation.EMBED:
-        _adjust(body, inbound, candidate, provider, settings, translated=not same)
+        _adjust(body, inbound, candidate, source.name, settings, translated=not same)
     call = UpstreamCall(
         model=candidate.model,
         body=body,
@@ -141,22 +141,24 @@ def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound:
 
 
 def _adjust(
-    body: JSONObject, inbound: Inbound, candidate: Candidate, provider: Provider, settings: Settings, translated: bool
+    body: JSONObject, inbound: Inbound, candidate: Candidate, dialect: str, settings: Settings, translated: bool
 ) -> None:
-    """Thinking, then payload rules."""
+    """Thinking, then payload rules, on a body in ``dialect``."""
     rules = settings.payload
+    provider = PROVIDERS[candidate.credential.provider]
     original = loads(dumps(body)) if rules.default or rules.default_raw else body
     thinking.apply(
         body,
         client=inbound.dialect,
-        provider=provider.dialect,
+        provider=dialect,
         suffix=candidate.suffix,
         info=candidate.info,
         codex=provider.kind == "codex" and translated,
     )
     if rules != Payload():
-        names = (candidate.model, candidate.alias, inbound.model)
-        payload_rules.apply(body, rules, protocol=provider.protocol, names=names, original=original)
+        names = (candidate.model, candidate.alias, thinking.parse_suffix(inbound.model)[0], inbound.model)
+        protocol = "openai-response" if inbound.operation is Operation.COMPACT else provider.protocol
+        payload_rules.apply(body, rules, protocol=protocol, names=names, original=original)
 
 
 def _claude_user(inbound: Inbound) -> str | None:
