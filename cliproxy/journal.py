@@ -7,6 +7,8 @@ from typing import Final
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from cliproxy.wire.visible import visible
+
 #: A line waits at most this long for others, in seconds.
 WAIT: Final = 0.5
 #: So much is not held back, in characters.
@@ -29,8 +31,7 @@ class Journal:
 
         Whatever is in it, it stays one line and steers no terminal.
         """
-        if not line.isprintable():
-            line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+        line = visible(line)
         self._lines.append(line)
         self._size += len(line)
         if self._size >= BATCH or not more:

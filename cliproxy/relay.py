@@ -33,6 +33,7 @@ from cliproxy.upstream.body import Pump
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.failover import Failover, Plan
 from cliproxy.upstream.local import respond
+from cliproxy.wire.visible import visible
 
 #: An upstream's error body is read this far.
 ERROR_LIMIT: Final = 1024 * 1024
@@ -234,7 +235,7 @@ class Relay:
     def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
         """The upstream's own error body, where the client speaks its dialect."""
         same = failure.dialect == exchange.dialect.name
-        return failure.body if same and is_object(failure.body) else b""
+        return failure.body if same and is_container(failure.body) else b""
 
     def _refuse(
         self, exchange: Exchange, detail: ErrorDetail, headers: tuple[tuple[str, str], ...] = (), verbatim: bytes = b""
@@ -269,7 +270,9 @@ class Relay:
             more=bool(self._exchanges),
         )
         if settings.debug and exchange.losses:
-            self._log.debug("[{id}] lost in translation: {losses}", id=exchange.id, losses=_named(exchange.losses))
+            self._log.debug(
+                "[{id}] lost in translation: {losses}", id=exchange.id, losses=visible(_named(exchange.losses))
+            )
 
     # -- shutdown
 
@@ -303,10 +306,10 @@ class Relay:
                 exchange.task.cancel()
 
 
-def is_object(data: bytes) -> bool:
-    """Whether ``data`` is a JSON object."""
+def is_container(data: bytes) -> bool:
+    """Whether ``data`` is a JSON object, or an array such as Google puts its errors in."""
     try:
-        return isinstance(loads(data), dict)
+        return isinstance(loads(data), dict | list)
     except InvalidJSON:
         return False
 

@@ -70,4 +70,4 @@ def _shown(name: str) -> str:
 
 def _quoted(text: str) -> str:
     """A JSON string in ASCII, and so a YAML one too: nothing in it can begin a line of its own."""
-    return dumps_text(text).encode("ascii", "backslashreplace").decode()
+    return dumps_text(text).replace("\x7f", "\\u007f").encode("ascii", "backslashreplace").decode()

@@ -32,6 +32,7 @@ from cliproxy.settings.model import Amp, Secret, Settings
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
 from cliproxy.upstream.target import parse_target
 from cliproxy.wire.headers import Pair, end_to_end, without
+from cliproxy.wire.visible import visible
 
 #: Where a client may have put its key; cookies are ampcode.com's own session and stay.
 _CLIENT_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"host", b"content-length"})
@@ -187,7 +188,7 @@ class AmpFallbackResource(ReverseProxyResource):
         self._tokens.learn(bytes(answer), response.headers.get("content-encoding", ""), call.client.key)
 
     def _unreachable(self, call: Call, failure: UpstreamFailure) -> Answer:
-        self._log.warn("[{id}] ampcode.com cannot be reached: {why}", id=call.id, why=failure.detail.message)
+        self._log.warn("[{id}] ampcode.com cannot be reached: {why}", id=call.id, why=visible(failure.detail.message))
         return UNREACHABLE
 
     def _cut(self, call: Call) -> Answer | None:

@@ -8,6 +8,7 @@ from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Affinity, Lease
 from cliproxy.pool.verdict import Verdict
+from cliproxy.wire.visible import visible
 
 
 @attrs.frozen
@@ -61,7 +62,7 @@ class Trace:
         found = [("X-Cliproxy-Attempts", str(len(self.attempts)))]
         if self.attempts:
             last = self.attempts[-1]
-            found.append(("X-Cliproxy-Provider", last.provider))
+            found.append(("X-Cliproxy-Provider", visible(last.provider)))
             found.append(("X-Cliproxy-Credential", last.credential))
             found.append(("X-Cliproxy-Affinity", self.affinity.value))
         return found

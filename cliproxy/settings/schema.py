@@ -24,10 +24,11 @@ from cliproxy.settings.problems import Report
 from cliproxy.settings.rules import NO_RULE, Rule, key_of, rule_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: What belongs in no name, address or key: each may come to stand in a header or a log.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: A name this long with a digit in it may be an API key that a colon followed, and is not said.
 _KEY_LIKE = 9
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class _Absent:
@@ -148,8 +149,6 @@ class Reader:
         """Maps of text to text are headers everywhere in the model."""
         if not _HEADER_NAME.fullmatch(pair[0]):
             self.report.add(path, "is not a header's name")
-        elif not _HEADER_VALUE.fullmatch(pair[1]):
-            self.report.add(path, "holds a line break or a control character, which no header may")
         else:
             return True
         return False
@@ -183,6 +182,9 @@ class Reader:
     def _text(self, text: str, path: str, rule: Rule) -> str:
         if not rule.exact:
             text = text.strip()
+        if _UNWRITABLE.search(text):
+            self.report.add(path, "holds a line break or a control character, which no header may")
+            return ""
         if rule.environment:
             for name in _VARIABLE.findall(text):
                 if name not in self.environ:

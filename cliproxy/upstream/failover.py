@@ -24,6 +24,7 @@ from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.settings.model import Settings
 from cliproxy.upstream.leases import Leases
+from cliproxy.wire.visible import visible
 
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ class Failover:
                 "{exchange} attempt {number} with {credential} for {model} ended after {seconds:.3f} s: {status} {why}",
                 exchange=plan.id,
                 number=lease.number,
-                **attrs.asdict(made),
+                **attrs.asdict(made) | {"why": visible(why)},
             )
 
 

@@ -83,7 +83,7 @@ class Answers(SynchronousTestCase):
         named = attrs.evolve(compat(), name="chat\r\nX-Evil: 1")
         call = self.build(openai_compatibility=(named,)).post("/v1/chat/completions", CHAT)
         self.assertEqual(call.status, 200)
-        self.assertIn("chat x-evil: 1", call.headers.values())
+        self.assertIn(r"chat\r\nx-evil: 1", call.headers.values())
         self.assertNotIn("x-evil", call.headers)
 
     def test_together(self) -> None:
