@@ -39,9 +39,6 @@ class Reply(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
-    def abort(self) -> None:
-        """Cut the connection."""
-
     def attach(self, producer: IPushProducer) -> None:
         """Let the client's socket pace ``producer``."""
 

@@ -6,7 +6,6 @@ Whoever called the route finishes the request, so a reply has no finish of its o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
@@ -45,12 +44,6 @@ class HTTPReply:
         """Send bytes, as one piece."""
         if not self.gone:
             self._request.write(data)
-
-    def abort(self) -> None:
-        """Cut the connection: the answer is not whole and its framing cannot say so."""
-        transport: Any = None if self.gone else self._request.transport
-        if transport is not None:
-            transport.abortConnection()
 
     def attach(self, producer: IPushProducer) -> None:
         """Let the client's socket pace ``producer``."""
