@@ -8,13 +8,14 @@ from typing import Protocol
 import attrs
 
 from cliproxy.dialects.interface import DONE, Dialect, Mint, Payload, StreamDecoder
+from cliproxy.dialects.members import objects
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import OpaquePart
 from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
-from cliproxy.ir.grammar import CUT, Sequencer, unfold
+from cliproxy.ir.grammar import CUT, Sequencer, fold, unfold
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
-from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
@@ -103,7 +104,8 @@ def ends_with_done(source: Dialect) -> bool:
 
 
 def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
-    """A whole answer's bytes, read.
+    """A whole answer's bytes, read: one object, or the array of a stream's payloads that Gemini answers with where no SSE
+    is asked for.
 
     :raises UpstreamFailure: not JSON, not the dialect, or an error.
     """
@@ -111,12 +113,21 @@ def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
         body = loads(data)
     except InvalidJSON:
         raise UpstreamFailure(NOT_JSON) from None
+    if isinstance(body, list):
+        return _decode_array(source, body, mint)
     if not isinstance(body, dict):
         raise UpstreamFailure(NOT_JSON)
     try:
         return source.decode_response(body, mint)
     except _MISSHAPEN:
         raise UpstreamFailure(ErrorDetail(502, "upstream answered 200 with a body that is not its dialect")) from None
+
+
+def _decode_array(source: Dialect, payloads: list[JSON], mint: Mint) -> CompletionResponse:
+    decoder = source.stream_decoder(mint)
+    raw = [event for payload in objects(payloads) for event in decode_safely(decoder, payload)]
+    sequencer = Sequencer()
+    return fold(event for said in (*raw, *close_decoder(decoder, False)) for event in sequencer.feed(said))
 
 
 @attrs.define

@@ -32,7 +32,7 @@ from cliproxy.ir.events import (
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
-from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
@@ -203,8 +203,10 @@ class UnchangedStream(Facts):
         return frames
 
     def _may_pass(self, block: Block) -> bool:
-        """Whether the block's bytes suit the client. Google's clients take every line but a plain data line for
-        JSON."""
+        """Whether the block's bytes suit the client. Google's clients take every line but a plain data line for JSON,
+        Anthropic's pass over what does not name its event."""
+        if self.dialect.name == "claude" and block.data is not None and not block.event:
+            return False
         if self.dialect.heartbeat is not None or self._blocks.is_array:
             return True
         return block.data is not None and block.raw.rstrip(b"\r\n") == b"data: " + block.data
@@ -291,11 +293,15 @@ class UnchangedBody(Facts):
             return []
         data = bytes(self._body)
         try:
-            self.note_response(decode_body(self.dialect, data, self.asked.mint))
+            response = decode_body(self.dialect, data, self.asked.mint)
         except UpstreamFailure as failure:
             self.note_failure(failure.detail)
             return []
-        body: JSONObject = loads(data) if self.edit is not None or self.dialect.name == "gemini" else {}
+        self.note_response(response)
+        body: JSON = loads(data) if self.edit is not None or self.dialect.name == "gemini" else {}
+        if not isinstance(body, dict):  # a stream's payloads in an array, for a client that asked for one object
+            body = self.dialect.encode_response(response, self.asked)
+            data = dumps(body)
         kept = unwrapped(self.dialect.name, body)
         edited = kept if self.edit is None else self.edit(kept)
         return [data] if edited is body else [dumps(edited)]

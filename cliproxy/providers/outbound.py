@@ -53,7 +53,8 @@ class Outbound:
         assert self.request is not None
         event_stream = content_type.startswith("text/event-stream")
         from_stream = event_stream or (self.request.streams and (bool(inbound.alt) or "json" not in content_type))
-        if self.source.name == self.target.name and from_stream == inbound.stream:
+        reshaped = event_stream and bool(inbound.alt)  # the client reads an array
+        if self.source.name == self.target.name and from_stream == inbound.stream and not reshaped:
             return relay_unchanged(self.source, self.asked, stream=from_stream, edit=edit)
         return translate(
             self.source,

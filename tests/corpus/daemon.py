@@ -22,12 +22,12 @@ ASKED: dict[str, JSONObject] = {
 _PATHS = {"openai": "/v1/chat/completions", "openai-response": "/v1/responses", "claude": "/v1/messages"}
 
 
-def ask(case: Case) -> Call:
-    """The client's call, ended."""
+def ask(case: Case, path: str = "") -> Call:
+    """The client's call, ended; to the usual path for what the case wants, or another."""
     world = World(_settings(case["from"], case["model"]))
     try:
         world.vendor("up.test").script = lambda request: _answer(case, request)
-        call = world.post(_path(case), _body(case))
+        call = world.post(path or _path(case), _body(case))
         world.pass_time(60)
         return call
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cliproxy.jsontypes import dumps
 from tests.corpus.daemon import ask
 from tests.corpus.replay import judge, load_cases, payloads_of, run
 
@@ -76,6 +78,26 @@ def test_the_bytes_of_a_late_error(client: str, tail: bytes) -> None:
     assert (b"event:" in call.body) == (client == "claude")
 
 
+def test_every_block_of_anthropics_names_its_event() -> None:
+    """Anthropic's SDK passes over blocks that do not, so a server that leaves the names out gets them."""
+    frames = b"".join(b"data: %b\n\n" % dumps(payload) for payload in FAILING["claude"])
+    call = ask({**SAME, "input": [base64.b64encode(frames).decode()], "input_is": "bytes"})
+    named = [
+        f"event: {payload['type']}\ndata: {json.dumps(payload, separators=(',', ':'))}" for payload in FAILING["claude"]
+    ]
+    assert call.body.decode().split("\n\n") == [*named, ""]
+
+
+@pytest.mark.parametrize("upstream", ["claude", "gemini"])
+def test_a_client_of_arrays_gets_one(upstream: str) -> None:
+    """``alt=json`` is one JSON array, whoever answers and in whatever framing."""
+    case = {"from": upstream, "to": "gemini", "kind": "stream", "model": "m", "input": WHOLE[upstream]}
+    call = ask(case, "/v1beta/models/m:streamGenerateContent?alt=json")
+    assert call.headers["content-type"] == "application/json"
+    assert [said["candidates"][0]["content"]["parts"] for said in call.json] == [[{"text": "Par"}], [{"text": ""}]]
+
+
+SAME: Case = {"from": "claude", "to": "claude", "kind": "stream", "model": "m"}
 FAILING: dict[str, list[Any]] = {
     "claude": [
         {"type": "message_start", "message": {"id": "a", "model": "m", "usage": {"input_tokens": 1}}},
@@ -87,4 +109,13 @@ FAILING: dict[str, list[Any]] = {
         {"id": "a", "model": "m", "choices": [{"index": 0, "delta": {"content": "Par"}}]},
         {"error": {"type": "overloaded_error", "message": "M"}},
     ],
+}
+WHOLE: dict[str, list[Any]] = {
+    "claude": [
+        *FAILING["claude"][:-1],
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+    ],
+    "gemini": [{"candidates": [{"content": {"role": "model", "parts": [{"text": "Par"}]}, "finishReason": "STOP"}]}],
 }
