@@ -150,7 +150,7 @@ def _tool_result(block: JSONObject, path: str, mint: Mint) -> list[Part]:
         # Some clients send one object; what it says is its text, or else all of it.
         parts: list[Part] = [TextPart(filled(content.get("text")) or dumps_text(content))]
     else:
-        parts = read_content(content, f"{path}.content", mint)
+        parts = read_content(content, f"{path}.content", mint) if isinstance(content, str | list) else []
     return [
         ToolResultPart(
             _needed(block.get("tool_use_id"), f"{path}.tool_use_id"),

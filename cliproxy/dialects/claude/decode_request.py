@@ -7,8 +7,7 @@ from typing import Final
 from cliproxy.dialects.claude.blocks import answered_names, read_cache, read_content
 from cliproxy.dialects.claude.decode_tools import read_choice, read_tools
 from cliproxy.dialects.interface import Mint
-from cliproxy.dialects.members import array, filled, integer, member, number, numbered, text
-from cliproxy.errors import RequestFault
+from cliproxy.dialects.members import array, filled, integer, member, number, numbered, objects, text
 from cliproxy.ir.content import Extras
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment, Thinking
@@ -27,15 +26,15 @@ _NEEDED: Final = frozenset(("mcp_servers", "container", "prefill"))
 def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
     """Read a client's body. Members that no other dialect can say stay in ``extras`` with all the rest.
 
-    :raises RequestFault: ``messages`` or ``system`` cannot be read; ``param`` names the place.
+    :raises RequestFault: ``messages`` cannot be read; ``param`` names the place.
     """
-    system = _system(body.get("system"), "system")
+    system = _system(body.get("system"))
     messages: list[Message] = []
     dropped = [Loss(key, key, key in _NEEDED) for key in body if key not in _READ and body[key] is not None]
     for path, message in numbered(array(body, "messages", "messages"), "messages"):
         role, content = message.get("role"), message.get("content")
         if role in ("system", "developer"):
-            system += _system(content, f"{path}.content")
+            system += _system(content)
             if messages:
                 dropped.append(Loss("position of a mid-conversation system message", path))
             continue
@@ -64,18 +63,12 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
     )
 
 
-def _system(content: JSON, path: str) -> list[SystemSegment]:
-    """System text, wherever it stands; blocks that hold no text are passed over."""
+def _system(content: JSON) -> list[SystemSegment]:
+    """System text, wherever it stands; what holds no text is passed over."""
     if isinstance(content, str):
         return [SystemSegment(content)] if content else []
-    if isinstance(content, dict):
-        content = [content]
-    if content is None:
-        return []
-    if not isinstance(content, list):
-        raise RequestFault.bad(f"{path} must be a string or an array", param=path)
     segments = []
-    for _, block in numbered(content, path):
+    for block in objects([content] if isinstance(content, dict) else content):
         words = filled(block.get("text"))
         if words is not None:
             segments.append(SystemSegment(words, cache=read_cache(block)))

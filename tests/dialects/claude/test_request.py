@@ -181,8 +181,6 @@ class Decoding(SynchronousTestCase):
             {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [1]}]}]},
             "messages[0].content[0].content[0]",
         ),
-        ({"messages": [USER], "system": 7}, "system"),
-        ({"messages": [USER], "system": [7]}, "system[0]"),
     ],
 )
 def test_what_is_no_messages_request_names_the_place(body: Any, path: str) -> None:
