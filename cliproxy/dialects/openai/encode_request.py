@@ -221,11 +221,16 @@ class _Messages:
         if not parts:
             return None
         texts = [part["text"] for part in parts if part["type"] == "text"]
-        if len(texts) == len(parts):
+        if len(texts) == len(parts) and not (message.role == "user" and any(map(_is_elsewhere, message.parts))):
             origin = self._request.origin
             if not message.content_was_list or origin == "gemini" or (origin == "responses" and len(texts) == 1):
                 return "".join(texts)
         return parts
+
+
+def _is_elsewhere(part: Part) -> bool:
+    """Whether the part is a file that Chat can only be told the address of: text, but none of the client's."""
+    return isinstance(part, MediaPart) and part.url is not None
 
 
 def _text(text: str) -> JSONObject:
