@@ -43,7 +43,10 @@ from cliproxy.jsontypes import JSON, JSONObject
 
 
 class GeminiStreamDecoder:
-    """Gemini's objects in, neutral events out. Usage and finish come with the end of input, for either may be followed."""
+    """Gemini's objects in, neutral events out: the first candidate's, for events have no place for further ones.
+
+    Usage and finish come with the end of input, for either may be followed.
+    """
 
     def __init__(self, mint: Mint) -> None:
         self._mint = mint
@@ -72,7 +75,7 @@ class GeminiStreamDecoder:
         if not candidates:
             self._blocked = self._blocked or read_block(payload)
             return events
-        candidate = candidates[0]
+        candidate = next((candidate for candidate in candidates if not candidate.get("index")), {})
         content = candidate.get("content")
         for part in parts_of(content) if isinstance(content, dict) else ():
             if isinstance(part, dict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import attrs
 
 from cliproxy.dialects import faults
@@ -53,6 +55,7 @@ class StreamDecoder:
         self._next_key = 0
         self._open: tuple[int, PartKind] | None = None
         self._calls: dict[int, _Call] = {}
+        self._begun: list[tuple[int, _Call]] = []
         self._refused = False
         self._finish: JSON = None
         self._usage: Usage | None = None
@@ -94,9 +97,9 @@ class StreamDecoder:
             return [StreamFailed(ErrorDetail(502, "upstream stream ended before completion"))]
         out: list[Event] = []
         self._close_open(out)
-        for _, call in sorted(self._calls.items()):
+        for _, call in sorted(self._begun, key=itemgetter(0)):
             self._end_call(call, out)
-        called = any(call.key is not None for call in self._calls.values())
+        called = any(call.key is not None for _, call in self._begun)
         if self._usage is not None:
             out.append(UsageReported(self._usage))
         out.append(ResponseFinished(read_finish(self._finish, called=called, refused=self._refused)))
@@ -148,15 +151,16 @@ class StreamDecoder:
         out += [PartStarted(key, "media", media=media), PartEnded(key)]
 
     def _fragment(self, index: int, fragment: JSONObject, out: list[Event]) -> None:
-        call = self._calls.get(index)
-        if call is None:
-            call = self._calls[index] = _Call()
-            self._close_open(out)
         custom = fragment.get("custom")
-        call.custom = call.custom or isinstance(custom, dict)
         spoken = custom if isinstance(custom, dict) else fragment.get("function")
         if not isinstance(spoken, dict):
             spoken = {}
+        call = self._calls.get(index)
+        if call is None or _is_another(call, fragment, spoken):
+            call = self._calls[index] = _Call()
+            self._begun.append((index, call))
+            self._close_open(out)
+        call.custom = call.custom or isinstance(custom, dict)
         if call.key is None:
             call.id = call.id or filled(fragment.get("id"))
             call.name = call.name or filled(spoken.get("name"))
@@ -202,3 +206,11 @@ class StreamDecoder:
     def _key(self) -> int:
         self._next_key += 1
         return self._next_key
+
+
+def _is_another(call: _Call, fragment: JSONObject, spoken: JSONObject) -> bool:
+    """Whether a fragment begins a further call at a call's index: some servers send several calls, each whole, as number
+    0."""
+    stated = filled(fragment.get("id"))
+    whole = filled(spoken.get("name")) and spoken.get("arguments")
+    return call.key is not None and stated is not None and stated != call.id and bool(whole)
