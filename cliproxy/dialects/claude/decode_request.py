@@ -43,13 +43,14 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
             Message("assistant" if role == "assistant" else "user", parts, content_was_list=isinstance(content, list))
         )
     answered_names(message.parts for message in messages)
-    choice, parallel = read_choice(body.get("tool_choice"))
+    tools = read_tools(body.get("tools"))
+    choice, parallel = read_choice(body.get("tool_choice"), tools)
     return CompletionRequest(
         origin="claude",
         model=text(body.get("model")) or "",
         messages=messages,
         system=system,
-        tools=read_tools(body.get("tools")),
+        tools=tools,
         tool_choice=choice,
         parallel=parallel,
         sampling=_sampling(body),

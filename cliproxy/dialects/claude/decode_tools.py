@@ -19,8 +19,8 @@ def read_tools(stated: JSON) -> list[Tool]:
     return [tool for item in objects(stated) if (tool := _tool(item)) is not None]
 
 
-def read_choice(stated: JSON) -> tuple[ToolChoice | None, bool | None]:
-    """``tool_choice``: the choice, and whether calls may be parallel when that is said."""
+def read_choice(stated: JSON, tools: list[Tool]) -> tuple[ToolChoice | None, bool | None]:
+    """``tool_choice``: the choice, and whether calls may be parallel when that is said. The vendor's tools have names too."""
     kind = member(stated, "type")
     serial = flag(member(stated, "disable_parallel_tool_use"))
     parallel = None if serial is None else not serial
@@ -29,6 +29,9 @@ def read_choice(stated: JSON) -> tuple[ToolChoice | None, bool | None]:
     if kind == "any":
         return ToolChoice("required", raw=stated), parallel
     name = filled(member(stated, "name"))
+    for tool in tools:
+        if kind == "tool" and isinstance(tool, BuiltinTool) and tool.raw.get("name") == name:
+            return ToolChoice("required", builtin=tool.kind, raw=stated), parallel
     if kind == "tool" and name is not None:
         return ToolChoice("required", [name], exact=True, raw=stated), parallel
     return None, parallel
