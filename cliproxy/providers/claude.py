@@ -56,7 +56,7 @@ class Claude(Vendor):
         body["model"] = call.model
         betas = body.pop("betas", None)
         call.betas = [beta for beta in betas if isinstance(beta, str)] if isinstance(betas, list) else []
-        _settle_thinking(body, call.thinking_by_client, call.client_dialect)
+        _settle_thinking(body, call)
         if call.operation is Operation.COUNT:
             for name in body.keys() - _COUNTED:
                 del body[name]
@@ -88,7 +88,7 @@ class Claude(Vendor):
         ]
 
 
-def _settle_thinking(body: JSONObject, said_by_client: bool, client_dialect: str) -> None:
+def _settle_thinking(body: JSONObject, call: UpstreamCall) -> None:
     """Remove, raise or complete ``thinking`` where Anthropic would refuse the request for it.
 
     Thinking that adapts is bound by neither forced tools nor the blocks of earlier turns.
@@ -106,13 +106,13 @@ def _settle_thinking(body: JSONObject, said_by_client: bool, client_dialect: str
             _stop_thinking(body)
             return
         body["thinking"] = {**thinking, "budget_tokens": budget}
-    elif client_dialect != "claude" and _is_small(thinking.get("budget_tokens")):
+    elif _is_small(thinking.get("budget_tokens")) and call.client_dialect != "claude" and not call.thinking_by_suffix:
         # Other vendors' clients do not know of the least budget, which does not always fit.
         if _is_small(body.get("max_tokens"), LEAST_BUDGET + 1):
             del body["thinking"]
             return
         body["thinking"] = {**thinking, "budget_tokens": LEAST_BUDGET}
-    if not said_by_client:
+    if not call.thinking_by_client:
         _drop_sampling(body)
 
 

@@ -33,6 +33,7 @@ class UpstreamCall:
     :ivar client_headers: the client's headers, lower-case names; a provider forwards only those it names.
     :ivar alt: a Gemini client's ``alt`` when neither empty nor ``sse``.
     :ivar thinking_by_client: the client's own body said ``thinking`` literally, in this dialect and without a suffix.
+    :ivar thinking_by_suffix: the model's name said how to think; what it says is not second-guessed.
     :ivar claude_user_id: an Anthropic client's ``metadata.user_id``, for a cache key of ours; never sent.
     :ivar betas: beta names a body carried where a header is wanted; ``finish_body`` moves them here for ``prepare``.
     """
@@ -45,6 +46,7 @@ class UpstreamCall:
     client_headers: Mapping[str, str] = attrs.field(factory=dict)
     alt: str = ""
     thinking_by_client: bool = False
+    thinking_by_suffix: bool = False
     claude_user_id: str | None = None
     betas: list[str] = attrs.field(factory=list)
 

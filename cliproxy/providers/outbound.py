@@ -105,6 +105,7 @@ def prepare(
         client_headers=inbound.headers,
         alt=inbound.alt if same else "",
         thinking_by_client=same and candidate.suffix is None,
+        thinking_by_suffix=candidate.suffix is not None,
         claude_user_id=None if same else _claude_user(inbound),
     )
     provider.finish_body(call, candidate.credential)

@@ -112,6 +112,8 @@ def test_a_foreign_clients_small_budget_becomes_one_anthropic_takes(
     """gemini-cli asks for 512 tokens; Anthropic takes no fewer than 1024, and they must fit below ``max_tokens``."""
     body = {"thinking": {"type": "enabled", "budget_tokens": 512}, "max_tokens": max_tokens}
     assert settled(body, client_dialect=client).get("thinking") == thinking
+    said = settled(body, client_dialect=client, thinking_by_suffix=True)
+    assert said["thinking"]["budget_tokens"] == 512, "a suffix is taken at its word"
 
 
 def test_thinking_without_a_budget_gets_half_of_max_tokens() -> None:
