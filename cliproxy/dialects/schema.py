@@ -13,8 +13,11 @@ import attrs
 
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
-#: How much (about the characters of it) inlined ``$ref`` may add. References to references grow exponentially; tools do not.
+#: How much (about the characters of it) inlined ``$ref`` may add, at most, and in proportion to the schema's own size.
+#: References to references grow exponentially; tools do not.
 INLINED_LIMIT: Final = 100_000
+INLINED_FREELY: Final = 4_000
+INLINED_TIMES: Final = 5
 
 #: How deep a schema is followed. Deeper ones are cut to a bare object, and the stack has an end.
 DEPTH_LIMIT: Final = 64
@@ -118,6 +121,7 @@ class _Cleaner:
     def __init__(self, root: JSONObject) -> None:
         self._root = root
         self._inlined = 0
+        self._limit = 0  # known once there is a reference
 
     def clean(self, schema: JSON, open_refs: frozenset[str], depth: int) -> _Clean:
         """``schema`` without what Gemini does not know. ``open_refs`` are the references it was reached through."""
@@ -128,7 +132,7 @@ class _Cleaner:
         if open_refs:
             self._inlined += _weight(schema)
         while isinstance(ref := schema.get("$ref"), str):
-            target = None if ref in open_refs or self._inlined > INLINED_LIMIT else self._target(ref)
+            target = None if ref in open_refs or self._is_full() else self._target(ref)
             if target is None:
                 return _pointer(schema, ref)
             open_refs |= {ref}
@@ -142,6 +146,11 @@ class _Cleaner:
         self._children(schema, made, open_refs, depth)
         self._combined(schema, made, open_refs, depth)
         return made
+
+    def _is_full(self) -> bool:
+        if not self._limit:
+            self._limit = min(INLINED_LIMIT, INLINED_FREELY + INLINED_TIMES * len(dumps_text(self._root)))
+        return self._inlined > self._limit
 
     def _target(self, ref: str) -> JSONObject | None:
         """What a local reference (``#/a/b``) points at."""

@@ -17,7 +17,7 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.coding import DamagedCoding, decoder_for
 
 #: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
-UNPACKED_FREELY: Final = 512 * 1024
+UNPACKED_FREELY: Final = 64 * 1024
 MOST_UNPACKED: Final = 50
 
 
