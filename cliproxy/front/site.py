@@ -378,6 +378,7 @@ class BoundedSite(Site):
             idle = next((channel for channel in self.channels if channel.waits), None)
             if idle is None:
                 return None
+            del self.channels[idle]  # it is gone in a moment, and not to be chosen again until then
             idle.transport.abortConnection()
         return super().buildProtocol(addr)
 

@@ -112,6 +112,12 @@ class Daemon:
         assert self._process is not None
         return self._process.poll() is None and self._ready()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def memory(self) -> int:
         """Resident memory in bytes (Linux)."""
         assert self._process is not None

@@ -40,6 +40,7 @@ JSON = st.recursive(
 BROKEN = (
     b"[" * 50_000, b"a: " * 5_000, b"\xff\xfe", b"\0", b"api-keys: [k", b"&a [*a]", b"- x",
     b"host: 0.0.0.0\napi-keys: []", b"port: 99999999999999999999", b"port: " + b"9" * 20_000, b"debug: true",
+    b"commercial-mode: true",
     b"api-keys: {a: {b: {c: d}}}", b"!!python/object:os.system x", b"<<: 7", b"? [a]\n: b", b"max-body-mb: .inf",
     b"gemini-api-key: 7\nclaude-api-key: x\npayload: []", b"port: 1e400",
 )  # fmt: skip
@@ -208,6 +209,8 @@ class Reloads(SynchronousTestCase):
         def apply(new: Settings) -> None:
             if new.debug:
                 raise SettingsError(("debug: not here",))
+            if new.commercial_mode:
+                raise TypeError("a bug")
             applied.append(new)
 
         path.write_text(self.GOOD.format(0))
@@ -225,7 +228,7 @@ class Reloads(SynchronousTestCase):
             path.write_text(self.GOOD.format(number))
             clock.advance(1)
             self.assertEqual(applied[-1].request_retry, number, data[:40])
-        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual([error.type for error in self.flushLoggedErrors()], [TypeError])
 
     def test_no_file_at_all(self) -> None:
         """A file that is gone, empty, a directory, a pipe, or unreadable changes nothing and holds nothing up."""
