@@ -1,11 +1,12 @@
-"""What a daemon keeps beside its configuration: its cool-downs over a restart, and a socket for its owner.
+"""What a daemon has that owns its process: cool-downs over a restart, a socket for its owner, files enough to be open.
 
-An embedded service keeps neither, so that two of them in one process share nothing.
+An embedded service has none of it, so that two of them in one process share nothing.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,18 @@ from cliproxy.credentials.state_file import StateFile
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
 
+#: Open files that are enough for what one process can serve.
+DESCRIPTORS: Final = 65536
 #: How often cool-downs that changed are written, in seconds.
 SAVE_SECONDS: Final = 5.0
+
+
+def allow_descriptors() -> None:
+    """Raise the process's own limit on open files, as far as it may: each stream takes two, and many systems begin at 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def state_path(settings: Settings) -> Path:

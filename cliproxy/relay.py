@@ -27,6 +27,7 @@ from cliproxy.providers.outbound import Outbound, prepare
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
+from cliproxy.quiet import Quiet
 from cliproxy.routing.route import Candidate
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.body import Pump
@@ -93,7 +94,7 @@ class Relay:
         self.client = client
         self.failover = failover
         self._exchanges: dict[int, Exchange] = {}
-        self._idle: Deferred[None] | None = None
+        self._quiet = Quiet(reactor)
         self._reactor = reactor
         self._journal = Journal(reactor)
         self._mint = mint
@@ -125,7 +126,7 @@ class Relay:
             del self._exchanges[id(exchange)]
             self._record(exchange)
             if not self._exchanges:
-                self._became_idle()
+                self._quiet.come()
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot
@@ -283,18 +284,8 @@ class Relay:
 
     async def idle(self, seconds: float) -> None:
         """Wait until no exchange is under way, at most so many seconds."""
-        if not self._exchanges:
-            return
-        self._idle = Deferred()
-        timer = self._reactor.callLater(seconds, self._became_idle)
-        await self._idle
-        if timer.active():
-            timer.cancel()
-
-    def _became_idle(self) -> None:
-        waiter, self._idle = self._idle, None
-        if waiter is not None:
-            waiter.callback(None)
+        if self._exchanges:
+            await self._quiet.wait(seconds)
 
     def cut_all(self, detail: ErrorDetail) -> None:
         """End every exchange with ``detail``, in the client's dialect: drain time is over."""

@@ -74,11 +74,12 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from cliproxy.announce import Announcement
-    from cliproxy.control import Memory, OwnersDoor
+    from cliproxy.control import Memory, OwnersDoor, allow_descriptors
     from cliproxy.reload import Reloader, Signals
     from cliproxy.service import CliproxyService
 
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
+    allow_descriptors()
     daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
     whole = MultiService()
     daemon.setServiceParent(whole)

@@ -20,7 +20,7 @@ RANKS = [
     ("routing", "pool", "usage"),
     ("providers",),
     ("upstream", "credentials", "tasks"),
-    ("exchange", "journal"),
+    ("exchange", "journal", "quiet"),
     ("relay",),
     ("front",),
     ("amp",),

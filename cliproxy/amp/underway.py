@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from cliproxy.quiet import Quiet
+
 _Result = TypeVar("_Result")
 
 
@@ -15,9 +17,8 @@ class Underway:
     """Coroutines that are being waited for."""
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
         self._tasks: set[Deferred[Any]] = set()
-        self._idle: Deferred[None] | None = None
+        self._quiet = Quiet(clock)
 
     @property
     def open(self) -> int:
@@ -32,25 +33,15 @@ class Underway:
         def over(result: Any) -> Any:
             self._tasks.discard(running)
             if not self._tasks:
-                self._became_idle()
+                self._quiet.come()
             return result
 
         return running.addBoth(over)
 
     async def idle(self, seconds: float) -> None:
         """Wait until there is none, at most so many seconds."""
-        if not self._tasks:
-            return
-        self._idle = Deferred()
-        timer = self._clock.callLater(seconds, self._became_idle)
-        await self._idle
-        if timer.active():
-            timer.cancel()
-
-    def _became_idle(self) -> None:
-        waiter, self._idle = self._idle, None
-        if waiter is not None:
-            waiter.callback(None)
+        if self._tasks:
+            await self._quiet.wait(seconds)
 
     def cut_all(self) -> None:
         """Cancel each of them."""

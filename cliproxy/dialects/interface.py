@@ -1,6 +1,6 @@
 """What a dialect is: JSON to the IR and back, for requests, answers, streams and errors.
 
-One module object per dialect (``cliproxy.dialects.openai.DIALECT`` and so on) provides :class:`Dialect`. Decoders and
+Each spoke has its :class:`Dialect` (``cliproxy.dialects.openai.DIALECT`` and so on). Decoders and
 encoders are pure: the clock and the ids they use are given to them. Nothing here waits.
 """
 
@@ -110,46 +110,34 @@ class StreamEncoder(Protocol):
         """The payloads an event becomes; often none, sometimes several."""
 
 
-class Dialect(Protocol):
-    """One of the four wire formats."""
+@attrs.frozen(kw_only=True, eq=False)
+class Dialect:
+    """One of the four wire formats, put together from its functions.
 
-    #: ``openai``, ``responses``, ``claude`` or ``gemini``.
+    :ivar name: ``openai``, ``responses``, ``claude`` or ``gemini``.
+    :ivar heartbeat: what may be written to an idle SSE stream, or None where clients reject it.
+    :ivar decode_request: reads a client's body. Optional members of a wrong type count as absent; what cannot be read as the
+        dialect at all raises RequestFault with the JSON path in ``param``.
+    :ivar encode_request: writes an upstream's body, before thinking, payload rules and provider work.
+    :ivar decode_response: reads an upstream's whole answer; UpstreamFailure (502) when it is an error or not the dialect's.
+    :ivar encode_response: writes a client's whole answer.
+    :ivar stream_decoder: makes a decoder for one upstream stream.
+    :ivar stream_encoder: makes an encoder for one client stream.
+    :ivar frame: a payload as SSE bytes, in the form this dialect's clients insist on.
+    :ivar decode_error: reads an upstream's error (providers.md 9.1): its status, and parsed JSON, or text when it was not JSON.
+    :ivar encode_error: an error body in this dialect (providers.md 9.2).
+    :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
+    """
+
     name: str
-    #: What may be written to an idle SSE stream, or None where clients reject it.
     heartbeat: bytes | None
-
-    def decode_request(self, body: JSONObject, mint: Mint) -> CompletionRequest:
-        """Read a client's body. Optional members of a wrong type count as absent.
-
-        :raises RequestFault: what cannot be read as the dialect at all, with the JSON path in ``param``.
-        """
-
-    def encode_request(self, request: CompletionRequest, context: EncodeRequest) -> JSONObject:
-        """Write an upstream's body (before thinking, payload rules and provider work)."""
-
-    def decode_response(self, body: JSONObject, mint: Mint) -> CompletionResponse:
-        """Read an upstream's whole answer.
-
-        :raises UpstreamFailure: it is an error, or not the dialect's answer (502).
-        """
-
-    def encode_response(self, response: CompletionResponse, asked: Asked) -> JSONObject:
-        """Write a client's whole answer."""
-
-    def stream_decoder(self, mint: Mint) -> StreamDecoder:
-        """A decoder for one upstream stream."""
-
-    def stream_encoder(self, asked: Asked) -> StreamEncoder:
-        """An encoder for one client stream."""
-
-    def frame(self, payload: Payload) -> bytes:
-        """A payload as SSE bytes, in the form this dialect's clients insist on."""
-
-    def decode_error(self, status: int, body: JSON) -> ErrorDetail:
-        """Read an upstream's error (providers.md 9.1). ``body`` is parsed JSON, or text when it was not JSON."""
-
-    def encode_error(self, detail: ErrorDetail) -> JSON:
-        """An error body in this dialect (providers.md 9.2)."""
-
-    def terminal_error(self, detail: ErrorDetail) -> list[Payload]:
-        """Payloads that end a stream already begun, when no encoder is at hand (identity lane)."""
+    decode_request: Callable[[JSONObject, Mint], CompletionRequest]
+    encode_request: Callable[[CompletionRequest, EncodeRequest], JSONObject]
+    decode_response: Callable[[JSONObject, Mint], CompletionResponse]
+    encode_response: Callable[[CompletionResponse, Asked], JSONObject]
+    stream_decoder: Callable[[Mint], StreamDecoder]
+    stream_encoder: Callable[[Asked], StreamEncoder]
+    frame: Callable[[Payload], bytes]
+    decode_error: Callable[[int, JSON], ErrorDetail]
+    encode_error: Callable[[ErrorDetail], JSON]
+    terminal_error: Callable[[ErrorDetail], list[Payload]]

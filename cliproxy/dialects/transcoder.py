@@ -12,15 +12,15 @@ import attrs
 
 from cliproxy.dialects.identity import ResponseObject
 from cliproxy.dialects.interface import Asked, Dialect
-from cliproxy.dialects.reading import BODY_TOO_LONG, BodyReader, Reader, StreamReader, decode_body
-from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream
+from cliproxy.dialects.reading import BodyReader, Reader, StreamReader
+from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream, WholeBody
 from cliproxy.dialects.writing import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
-from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import Event, Finish, StreamFailed
 from cliproxy.ir.loss import Loss
+from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import dumps
-from cliproxy.wire.sse import MAX_BLOCK
 
 
 class Transcoder(Protocol):
@@ -111,42 +111,15 @@ class Translation(Facts):
 
 
 @attrs.define
-class BodyTranslation(Facts):
+class BodyTranslation(WholeBody):
     """A whole answer from one dialect into another, without the detour over events: further candidates survive."""
 
-    source: Dialect = attrs.field(kw_only=True)
     target: Dialect = attrs.field(kw_only=True)
-    edit: Edit | None = attrs.field(kw_only=True, default=None)
-    limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
-    _body: bytearray = attrs.field(factory=bytearray, init=False)
 
-    def receive(self, data: bytes) -> list[bytes]:
-        """Nothing, until the whole is there."""
-        if not self.ended:
-            self._body += data
-            if len(self._body) > self.limit:
-                self.note_failure(BODY_TOO_LONG)
-                self._body.clear()
-        return []
-
-    def close(self) -> list[bytes]:
-        """The body."""
-        if self.ended:
-            return []
-        try:
-            response = decode_body(self.source, bytes(self._body), self.asked.mint)
-        except UpstreamFailure as failure:
-            self.note_failure(failure.detail)
-            return []
-        self.note_response(response)
+    def written(self, data: bytes, response: CompletionResponse) -> bytes:
+        """The answer in the target's dialect."""
         body = self.target.encode_response(response, self.asked)
-        return [dumps(body if self.edit is None else self.edit(body))]
-
-    def fail(self, detail: ErrorDetail) -> list[bytes]:
-        """The upstream died: there is no body."""
-        if not self.ended:
-            self.note_failure(detail)
-        return []
+        return dumps(body if self.edit is None else self.edit(body))
 
 
 def translate(
@@ -187,4 +160,4 @@ def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit 
     """
     if stream:
         return UnchangedStream(asked, dialect=dialect, edit=edit)
-    return UnchangedBody(asked, dialect=dialect, edit=edit)
+    return UnchangedBody(asked, source=dialect, edit=edit)

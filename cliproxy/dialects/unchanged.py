@@ -270,10 +270,10 @@ class UnchangedStream(Facts):
 
 
 @attrs.define
-class UnchangedBody(Facts):
-    """A whole body passed on as it came, once it was found to be the dialect's answer."""
+class WholeBody(Facts):
+    """A whole body: gathered, read as ``source``'s answer, and then written."""
 
-    dialect: Dialect = attrs.field(kw_only=True)
+    source: Dialect = attrs.field(kw_only=True)
     edit: Edit | None = attrs.field(kw_only=True, default=None)
     limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
     _body: bytearray = attrs.field(factory=bytearray, init=False)
@@ -293,21 +293,35 @@ class UnchangedBody(Facts):
             return []
         data = bytes(self._body)
         try:
-            response = decode_body(self.dialect, data, self.asked.mint)
+            response = decode_body(self.source, data, self.asked.mint)
         except UpstreamFailure as failure:
             self.note_failure(failure.detail)
             return []
         self.note_response(response)
-        body: JSON = loads(data) if self.edit is not None or self.dialect.name == "gemini" else {}
-        if not isinstance(body, dict):  # a stream's payloads in an array, for a client that asked for one object
-            body = self.dialect.encode_response(response, self.asked)
-            data = dumps(body)
-        kept = unwrapped(self.dialect.name, body)
-        edited = kept if self.edit is None else self.edit(kept)
-        return [data] if edited is body else [dumps(edited)]
+        return [self.written(data, response)]
+
+    def written(self, data: bytes, response: CompletionResponse) -> bytes:
+        """What the client gets for ``data``, which says ``response``."""
+        raise NotImplementedError
 
     def fail(self, detail: ErrorDetail) -> list[bytes]:
         """The upstream died: there is no body."""
         if not self.ended:
             self.note_failure(detail)
         return []
+
+
+@attrs.define
+class UnchangedBody(WholeBody):
+    """A whole body passed on as it came, once it was found to be the dialect's answer."""
+
+    def written(self, data: bytes, response: CompletionResponse) -> bytes:
+        """The very bytes, unless ``edit`` changes something or a wrapper is to come off."""
+        dialect = self.source
+        body: JSON = loads(data) if self.edit is not None or dialect.name == "gemini" else {}
+        if not isinstance(body, dict):  # a stream's payloads in an array, for a client that asked for one object
+            body = dialect.encode_response(response, self.asked)
+            data = dumps(body)
+        kept = unwrapped(dialect.name, body)
+        edited = kept if self.edit is None else self.edit(kept)
+        return data if edited is body else dumps(edited)

@@ -106,4 +106,14 @@ class Opaque:
     payload: JSON
 
 
-Event = ResponseStarted | PartStarted | PartDelta | PartEnded | UsageReported | ResponseFinished | StreamFailed | Ping | Opaque
+Event = (
+    ResponseStarted
+    | PartStarted
+    | PartDelta
+    | PartEnded
+    | UsageReported
+    | ResponseFinished
+    | StreamFailed
+    | Ping
+    | Opaque
+)
