@@ -20,6 +20,7 @@ from cliproxy.settings.problems import Problem, Report, Severity
 from cliproxy.settings.refusals import refusals
 from cliproxy.settings.schema import Reader
 from cliproxy.settings.tidy import tidy
+from cliproxy.settings.unserved import not_yet
 
 
 @attrs.frozen
@@ -97,6 +98,8 @@ def examine_text(
         settings = attrs.evolve(settings, port=port)
     for path, sentence in refusals(settings):
         report.add(path, sentence)
+    for path, sentence in not_yet(settings):
+        report.warn(path, sentence)
     return Examined(None if report.fatal else settings, report.ordered())
 
 

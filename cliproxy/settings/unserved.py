@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from cliproxy.settings.model import Settings
 
 _POSING = "is ignored: no request poses as another vendor's product here"
 _NEWER = "is ignored: a key of later versions of the original that has no counterpart here"
@@ -84,3 +87,21 @@ def sentence(path: str) -> str | None:
     if (head.endswith(".models") or head.startswith("oauth-model-alias.")) and last in _MODEL_KEYS:
         return _NEWER
     return _KEYS.get(shape)
+
+
+#: Keys that are read and checked, and will do something: whoever sets them is told that they do not yet.
+_NOT_YET = (
+    "logging_to_file",
+    "logs_max_total_size_mb",
+    "request_log",
+    "usage_statistics_enabled",
+    "oauth_providers",
+    "oauth_excluded_models",
+)
+
+
+def not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
+    """(key path, sentence) for each key that is set and not served yet."""
+    for name in _NOT_YET:
+        if getattr(settings, name):
+            yield name.replace("_", "-"), "is read and checked, and does nothing yet"
