@@ -169,7 +169,7 @@ class Gate:
         key = self.key(candidates)
         return Client(self.peer(address, headers), key, admitted=key is not None)
 
-    def admit_manager(self, address: str, local: bool, headers: Mapping[str, str]) -> Client:
+    def admit_operator(self, address: str, local: bool, headers: Mapping[str, str]) -> Client:
         """Whoever may manage: the owner of the UNIX socket (``local``), or the holder of the secret.
 
         :raises RequestFault: 404 without a secret, 403 from elsewhere, 401 without the right one.

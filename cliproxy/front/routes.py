@@ -158,7 +158,7 @@ class Front:
             return gate.recognise(address, headers, candidates(headers, query))
         if access is Access.MANAGEMENT:
             local = isinstance(request.getClientAddress(), UNIXAddress)
-            return gate.admit_manager(address, local, headers)
+            return gate.admit_operator(address, local, headers)
         return gate.admit(address, headers, candidates(headers, query))
 
     async def _finish(self, request: Request, result: Awaitable[Answer | None]) -> bytes | None:
