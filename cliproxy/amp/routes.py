@@ -14,9 +14,10 @@ import attrs
 from twisted.logger import Logger
 
 from cliproxy.amp.credits import Credits
+from cliproxy.amp.decision import decision_for, mappings_of, serving
 from cliproxy.amp.decision_log import decision_fields, decision_sentence, rendered
 from cliproxy.amp.fallback import AmpFallbackResource
-from cliproxy.amp.mapping import Decision, Mappings, RouteType, decide, without_long_context
+from cliproxy.amp.mapping import Decision, Mappings, RouteType, without_long_context
 from cliproxy.amp.rewriting import declared_tools, renamed
 from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.openai.completions import chat_request, completion, completion_chunk
@@ -30,7 +31,7 @@ from cliproxy.front.models import detail, listing
 from cliproxy.front.routes import Front, Result, Routes
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.providers.interface import Operation
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 
 #: POST paths below the provider, less a leading ``v1/``: dialect and operation.
@@ -157,17 +158,10 @@ class AmpRoutes:
         )
 
     def _decide(self, call: Call, asked: str) -> Decision:
-        settings = call.snapshot.settings.ampcode
-        upstream = bool(settings.upstream_url) and not settings.deny_fallback
-        mappings = self._mappings(call.snapshot)
-        return decide(asked, mappings, mappings.serves, forced=settings.force_model_mappings, upstream=upstream)
-
-    def _mappings(self, snapshot: Snapshot) -> Mappings:
+        snapshot = call.snapshot
         if self._compiled is None or self._compiled[0] is not snapshot:
-            aliases = snapshot.settings.oauth_model_alias
-            compiled = Mappings(snapshot.settings.ampcode, lambda name: _resolves(snapshot, name), aliases)
-            self._compiled = (snapshot, compiled)
-        return self._compiled[1]
+            self._compiled = (snapshot, mappings_of(snapshot))
+        return decision_for(asked, snapshot, self._compiled[1])
 
     def _say(self, call: Call, decision: Decision) -> None:
         """The decision in the response's headers and, in the start document's fields, in the log."""
@@ -176,14 +170,12 @@ class AmpRoutes:
         costly = route in (RouteType.AMP_CREDITS, RouteType.NO_PROVIDER)
         if not costly and not debug:
             return
-        serving = (
-            () if costly else _candidates(call.snapshot, decision.models[0] if decision.models else decision.asked)
-        )
+        served_by = () if costly else serving(call.snapshot, decision.models[0] if decision.models else decision.asked)
         fields = decision_fields(
             decision,
             path=call.request.path.decode("latin-1"),
             timestamp=datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds"),
-            provider=serving[0].credential.channel if serving else "",
+            provider=served_by[0].credential.channel if served_by else "",
         )
         say = self._log.warn if costly else self._log.debug
         say(
@@ -261,18 +253,6 @@ def _as_chat(asked: _Asked) -> _Asked:
     chat = chat_request(asked.body)
     edit = completion_chunk if asked.stream else completion
     return attrs.evolve(asked, body=chat, raw=dumps(chat), edit=edit)
-
-
-def _resolves(snapshot: Snapshot, name: str) -> bool:
-    return bool(_candidates(snapshot, name))
-
-
-def _candidates(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
-    """Who serves ``name`` in any reading of it that the router knows."""
-    try:
-        return snapshot.router.resolve(name).candidates
-    except RequestFault:
-        return ()
 
 
 def _local(call: Call) -> Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cliproxy.amp.mapping import Mappings, decide
+from cliproxy.amp.decision import decision_for, mappings_of
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Gate
 from cliproxy.jsontypes import JSONObject
@@ -70,14 +70,7 @@ def _candidate(row: Row, route: Route, wall: float, dialect: str) -> JSONObject:
 
 def _amp(name: str, snapshot: Snapshot) -> JSONObject:
     """What the Amp routes would decide."""
-    settings, catalog = snapshot.settings, snapshot.catalog
-
-    def serves(base: str) -> bool:
-        return bool(catalog.candidates(base))
-
-    mappings = Mappings(settings.ampcode, serves, settings.oauth_model_alias)
-    upstream = bool(settings.ampcode.upstream_url) and not settings.ampcode.deny_fallback
-    decision = decide(name, mappings, serves, forced=settings.ampcode.force_model_mappings, upstream=upstream)
+    decision = decision_for(name, snapshot, mappings_of(snapshot))
     return {"route": decision.route.value, "models": list(decision.models)}
 
 

@@ -115,6 +115,7 @@ class Cooling(Managed):
         told = self.world.get(path, self.HEADERS, key=None).json
         self.assertEqual((told["base"], told["suffix"], told["client"]["known"]), ("gpt-x", "high", True))
         self.assertEqual([candidate["state"] for candidate in told["candidates"]], ["cooling", "cooling"])
+        self.assertEqual(told["amp"], {"route": "LOCAL_PROVIDER", "models": []})
         first = told["candidates"][0]
         self.assertIn("401", first["why"])
         self.assertIn("http://chat.test/v1/chat/completions", [url["url"] for url in first["urls"]])
