@@ -30,9 +30,17 @@ class Daemon:
     :param settings: the configuration, as the parsed YAML. Address, keys and directories of the daemon's own are added.
     :param directory: where its files go.
     :param secrets: what must never show in its log.
+    :param prefix: the words of a command that starts it, when it is not started plainly.
     """
 
-    def __init__(self, settings: dict[str, Any], directory: Path, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        directory: Path,
+        secrets: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        self._prefix = prefix
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = CLIENT_KEY
@@ -52,7 +60,7 @@ class Daemon:
 
     def __enter__(self) -> Daemon:
         twistd = Path(sys.executable).with_name("twistd")
-        command = [str(twistd), "--nodaemon", "--pidfile=", "cliproxy", "--config", str(self._config)]
+        command = [*self._prefix, str(twistd), "--nodaemon", "--pidfile=", "cliproxy", "--config", str(self._config)]
         inherited = {name: value for name, value in os.environ.items() if not name.upper().endswith(("_KEY", "_PROXY"))}
         environment = {**inherited, "HOME": str(self._config.parent), "PYTHONPATH": str(ROOT)}
         with self.log.open("wb") as log:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,22 +19,14 @@ from tests.real.house import open_house
 pytestmark = pytest.mark.real
 
 
-@contextmanager
-def _few_files(most: int) -> Iterator[None]:
-    """Processes started meanwhile may have so many files open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+#: What is started behind these words may have 256 files open, and cannot allow itself more.
+FEW_FILES = ("sh", "-c", 'ulimit -n 256; exec "$0" "$@"')
 
 
 def test_more_connections_than_files(tmp_path: Path) -> None:
     """Clients that connect and say nothing, far more than the process may have files, hold nobody else up."""
     with ExitStack() as stack:
-        with _few_files(256):
-            daemon = stack.enter_context(Daemon({"demo": True}, tmp_path))
+        daemon = stack.enter_context(Daemon({"demo": True}, tmp_path, prefix=FEW_FILES))
         for _ in range(600):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=5))
             connection.settimeout(5)
