@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -47,6 +49,38 @@ def credits_path(settings: Settings) -> Path:
 def socket_path(settings: Settings) -> Path:
     """Where the daemon's owner reaches it: ``cliproxy explain`` and ``cliproxy cooldowns`` do."""
     return settings.auth_dir / "control.sock"
+
+
+class Process(MultiService):
+    """Everything in a daemon's process.
+
+    :param foreground: a port that cannot be had ends the process with a sentence. In the background twistd says it, and would
+        wait for ever for a child that leaves in another way.
+    """
+
+    def __init__(self, foreground: bool) -> None:
+        super().__init__()
+        self._foreground = foreground
+
+    def privilegedStartService(self) -> None:
+        """Listen, before privileges are given up."""
+        with self._said_plainly():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Begin."""
+        with self._said_plainly():
+            super().startService()
+
+    @contextmanager
+    def _said_plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotListenError as error:
+            if not self._foreground:
+                raise
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            raise SystemExit(f"cliproxy: cannot listen on {error.interface}:{error.port}: {reason}") from None
 
 
 class Memory(Service):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.python import usage
 
 from cliproxy.errors import SettingsError
@@ -74,14 +74,14 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from cliproxy.announce import Announcement
-    from cliproxy.control import Memory, OwnersDoor, allow_descriptors
+    from cliproxy.control import Memory, OwnersDoor, Process, allow_descriptors
     from cliproxy.reload import Reloader, Signals
     from cliproxy.service import CliproxyService
 
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
     allow_descriptors()
     daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
-    whole = MultiService()
+    whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
     daemon.setServiceParent(whole)
     actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
     if options.path is not None:
