@@ -13,7 +13,6 @@ from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.writing import Edit
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.usage import Usage
 from cliproxy.pool.pool import Lease
 from cliproxy.pool.trace import Trace
 from cliproxy.providers.inbound import Inbound
@@ -54,7 +53,6 @@ class Exchange:
     :ivar strict: a loss of meaning is refused rather than made.
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
-    :ivar headers: extra response headers.
     """
 
     id: str
@@ -66,12 +64,10 @@ class Exchange:
     strict: bool = False
     route: Route | None = None
     edit: Edit | None = None
-    headers: list[tuple[str, str]] = attrs.field(factory=list)
     trace: Trace = attrs.field(factory=Trace)
     lease: Lease[Candidate] | None = None
     pump: Pump | None = None
     losses: Sequence[Loss] = ()
-    usage: Usage | None = None
     failed: ErrorDetail | None = None
     started: float = 0.0
     task: Deferred[None] | None = None

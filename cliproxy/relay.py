@@ -34,6 +34,7 @@ from cliproxy.upstream.body import Pump
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.failover import Failover, Plan
 from cliproxy.upstream.local import respond
+from cliproxy.wire.headers import retry_after
 from cliproxy.wire.visible import visible
 
 #: An upstream's error body is read this far.
@@ -231,7 +232,7 @@ class Relay:
         upstream = exchange.trace.waited + sum(attempt.seconds for attempt in exchange.trace.attempts)
         overhead = self._reactor.seconds() - exchange.started - upstream
         headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, overhead) * 1000:.1f}"))
-        return headers + exchange.headers
+        return headers
 
     def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
         """The upstream's own error body, where the client speaks its dialect."""
@@ -246,7 +247,7 @@ class Relay:
         exchange.failed = detail
         if not reply.begun:
             body = verbatim or dumps(dialect.encode_error(detail))
-            retry = [("Retry-After", str(max(1, -int(-detail.retry_after // 1))))] if detail.retry_after else []
+            retry = [("Retry-After", retry_after(detail.retry_after))] if detail.retry_after else []
             length = ("Content-Length", str(len(body)))
             reply.begin(detail.status, [*JSON_HEADERS, length, *retry, *self._headers(exchange), *headers])
             reply.write(body)
@@ -258,11 +259,10 @@ class Relay:
     def _record(self, exchange: Exchange) -> None:
         """One line a request: who asked, what for, who answered, how it ended."""
         lease, settings = exchange.lease, exchange.snapshot.settings
-        transcoder = exchange.pump.transcoder if exchange.pump is not None else None
-        exchange.usage = transcoder.usage if transcoder is not None else None
+        usage = exchange.pump.transcoder.usage if exchange.pump is not None else None
         ended = "client gone" if exchange.reply.gone and not exchange.reply.begun else str(exchange.reply.status)
         label = lease.candidate.credential.label if lease is not None else "-"
-        tokens = f"{exchange.usage.input}/{exchange.usage.output}" if exchange.usage is not None else "-"
+        tokens = f"{usage.input}/{usage.output}" if usage is not None else "-"
         why = f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else ""
         self._journal.write(
             f"[{exchange.id}] {exchange.client} {exchange.inbound.dialect} {exchange.inbound.model[:80]} -> {label} {ended}"

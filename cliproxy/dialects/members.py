@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cliproxy.errors import RequestFault
+from cliproxy.ir.content import Part, TextPart
 from cliproxy.jsontypes import JSON, JSONObject
 
 
@@ -68,3 +69,18 @@ def numbered(values: list[JSON], path: str) -> Iterator[tuple[str, JSONObject]]:
         if not isinstance(value, dict):
             raise RequestFault.bad(f"{path}[{index}] must be an object", param=f"{path}[{index}]")
         yield f"{path}[{index}]", value
+
+
+def content_parts(content: JSON, path: str, read: Callable[[JSONObject, str], Part]) -> Iterator[Part]:
+    """The parts of an OpenAI ``content``: a string, an array whose objects ``read`` reads, or nothing.
+
+    :raises RequestFault: it is something else.
+    """
+    if isinstance(content, str):
+        if content:
+            yield TextPart(content)
+    elif isinstance(content, list):
+        for where, part in numbered(content, path):
+            yield read(part, where)
+    elif content is not None:
+        raise RequestFault.bad(f"{path} must be a string or an array", param=path)

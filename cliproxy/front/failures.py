@@ -7,6 +7,7 @@ from http import HTTPStatus
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail
 from cliproxy.jsontypes import dumps
+from cliproxy.wire.headers import retry_after
 
 
 def dialect_of(path: bytes) -> str:
@@ -27,7 +28,7 @@ def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
     """``Retry-After`` when the detail knows it, in whole seconds, at least 1."""
     if detail.retry_after is None:
         return []
-    return [("Retry-After", str(max(1, -int(-detail.retry_after // 1))))]
+    return [("Retry-After", retry_after(detail.retry_after))]
 
 
 def early_answer(path: bytes, status: int, sentence: str) -> bytes:

@@ -11,9 +11,8 @@ from klein.resource import KleinResource
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from cliproxy.errors import ErrorDetail
+from cliproxy.errors import RequestFault
 from cliproxy.front.call import header_map
-from cliproxy.front.failures import dialect_of, error_body
 from cliproxy.front.routes import Front
 from cliproxy.wire.paths import is_canonical
 
@@ -66,9 +65,9 @@ class RootResource(Resource):
             self._front.run(request, endpoint)
             return NOT_DONE_YET
         if not is_canonical(path):
-            return self._refuse(request, 400, "the path is not in its plain form (no //, /., %2f, %5c, NUL)")
+            return self._refuse(request, "the path is not in its plain form (no //, /., %2f, %5c, NUL)", 400)
         if not request.method.isupper():  # Klein would not see the difference, an upstream would
-            return self._refuse(request, 501, "no such method: methods are written in capitals")
+            return self._refuse(request, "no such method: methods are written in capitals", 501)
         resource = self._owner(path)
         if isinstance(resource, KleinResource):
             if request.method == b"OPTIONS" and (answer := self._preflight(request)) is not None:
@@ -100,10 +99,8 @@ class RootResource(Resource):
             request.setHeader(name, value)
         return b""
 
-    def _refuse(self, request: Request, status: int, sentence: str) -> bytes:
-        request.setResponseCode(status)
-        request.setHeader(b"Content-Type", b"application/json")
-        return error_body(dialect_of(request.path), ErrorDetail(status, sentence))
+    def _refuse(self, request: Request, sentence: str, status: int) -> bytes:
+        return cast(bytes, self._front.refuse(request, RequestFault.bad(sentence, status=status)))
 
 
 def _own_path(request: Request) -> bytes:

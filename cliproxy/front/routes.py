@@ -110,16 +110,13 @@ class Front:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
-        if snapshot.settings.trusted_proxies and "x-forwarded-for" in headers:  # its lines are one list
-            lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for", [])
-            headers["x-forwarded-for"] = b", ".join(lines).decode("utf-8", "surrogateescape")
         call_id = self.new_id()
         request.setHeader("X-Request-Id", call_id)
         try:
             client = self._admit(request, access, snapshot, headers, query)
             result = route(Call(request, call_id, client, snapshot, headers, query), **arguments)
         except RequestFault as fault:
-            return self._error(request, fault)
+            return self.refuse(request, fault)
         if result is None or isinstance(result, Answer):
             return self.answer(request, result)
         if isinstance(result, Deferred):  # the relay's: it answers, whatever happens
@@ -165,7 +162,7 @@ class Front:
         try:
             answer = await result
         except RequestFault as fault:
-            return self._error(request, fault)
+            return self.refuse(request, fault)
         return self.answer(request, answer)
 
     def answer(self, request: Request, answer: Answer | None) -> bytes | None:
@@ -180,7 +177,8 @@ class Front:
         request.setHeader("Content-Length", str(len(body)))
         return body
 
-    def _error(self, request: Request, fault: RequestFault) -> bytes | None:
+    def refuse(self, request: Request, fault: RequestFault) -> bytes | None:
+        """Answer with a fault, in the dialect of the path."""
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
         return self.answer(
             request, Answer(error_body(dialect_of(request.path), fault.detail), fault.detail.status, headers)
@@ -261,26 +259,22 @@ class Front:
         if failure.check(CancelledError):
             return None
         if failure.check(TooDeep, RecursionError):
-            return self._error(request, RequestFault.bad("the body is nested too deeply to be passed on"))
+            return self.refuse(request, RequestFault.bad("the body is nested too deeply to be passed on"))
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path), detail), 500))
 
 
-def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes:
+def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | None:
     """404 and 405 in the dialect of the path."""
     error: Any = failure.value
     if error.code == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        request.setHeader("Allow", allowed)
-        detail = ErrorDetail(405, f"this path takes {allowed}")
+        fault = RequestFault(ErrorDetail(405, f"this path takes {allowed}"), {"Allow": allowed})
     else:
-        detail = ErrorDetail(404, "there is no such route; README lists the ones there are")
-    body = error_body(dialect_of(request.path), detail)
-    request.setResponseCode(detail.status)
-    request.setHeader("Content-Type", "application/json")
-    request.setHeader("Content-Length", str(len(body)))
-    return body
+        fault = RequestFault.bad("there is no such route; README lists the ones there are", status=404)
+    refuse: Callable[[Request, RequestFault], bytes | None] = owner.front.refuse
+    return refuse(request, fault)
 
 
 def _crashed(owner: Any, request: Request, failure: Failure) -> bytes | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cliproxy.dialects import media
 from cliproxy.dialects.effort import thinking_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import (
     array,
+    content_parts,
     filled,
     flag,
     integer,
@@ -110,7 +109,7 @@ class _Conversation:
             self._add_assistant(message, path)
         else:
             content = message.get("content")
-            parts = list(_parts(content, f"{path}.content"))
+            parts = list(content_parts(content, f"{path}.content", _part))
             self.messages.append(Message("user", parts, content_was_list=isinstance(content, list)))
 
     def _add_system(self, message: JSONObject, path: str) -> None:
@@ -121,7 +120,7 @@ class _Conversation:
         whole = _cache(message)
         segments = [
             SystemSegment(part.text, cache=part.cache)
-            for part in _parts(content, f"{path}.content")
+            for part in content_parts(content, f"{path}.content", _part)
             if isinstance(part, TextPart) and part.text
         ]
         if segments and segments[-1].cache is None:
@@ -134,7 +133,7 @@ class _Conversation:
         reasoning = filled(message.get("reasoning_content")) or filled(message.get("reasoning"))
         if reasoning:
             parts.append(ReasoningPart(reasoning, from_dialect="openai"))
-        parts.extend(_parts(content, f"{path}.content"))
+        parts.extend(content_parts(content, f"{path}.content", _part))
         refusal = filled(message.get("refusal"))
         if refusal:
             parts.append(TextPart(refusal, refusal=True))
@@ -174,7 +173,7 @@ class _Conversation:
         call = self._answered(call_id, name)
         return ToolResultPart(
             call_id or (call.id if call else self.mint("call_")),
-            list(_parts(content, f"{path}.content")),
+            list(content_parts(content, f"{path}.content", _part)),
             name=name or (call.name if call else None),
             custom=call is not None and call.custom,
             minted=call.minted if call else call_id is None,
@@ -193,18 +192,6 @@ class _Conversation:
         if found is not None:
             self._open_calls.remove(found)
         return found
-
-
-def _parts(content: JSON, path: str) -> Iterator[Part]:
-    """The parts of a message's ``content``: a string, an array of parts, or nothing."""
-    if isinstance(content, str):
-        if content:
-            yield TextPart(content)
-    elif isinstance(content, list):
-        for where, part in numbered(content, path):
-            yield _part(part, where)
-    elif content is not None:
-        raise RequestFault.bad(f"{path} must be a string or an array", param=path)
 
 
 def _part(part: JSONObject, path: str) -> Part:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from cliproxy.dialects import media, signatures
 from cliproxy.dialects.interface import Mint
-from cliproxy.dialects.members import filled, member, numbered, objects, text
+from cliproxy.dialects.members import content_parts, filled, member, numbered, objects, text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
@@ -81,7 +81,7 @@ class Conversation:
 
     def _message(self, item: JSONObject, path: str) -> None:
         role, content = item.get("role"), item.get("content")
-        parts = list(_parts(content, f"{path}.content"))
+        parts = list(content_parts(content, f"{path}.content", _part))
         if role in ("system", "developer"):
             if self.messages:
                 self.dropped.append(Loss("position of a mid-conversation system message", path))
@@ -206,21 +206,9 @@ def _call_id(item: JSONObject, path: str) -> str:
 
 def _output(output: JSON, path: str) -> Iterator[Part]:
     if isinstance(output, str | list) or output is None:
-        yield from _parts(output, path)
+        yield from content_parts(output, path, _part)
     else:
         yield TextPart(dumps_text(output))
-
-
-def _parts(content: JSON, path: str) -> Iterator[Part]:
-    """The parts of a message's ``content`` or a call's ``output``."""
-    if isinstance(content, str):
-        if content:
-            yield TextPart(content)
-    elif isinstance(content, list):
-        for where, part in numbered(content, path):
-            yield _part(part, where)
-    elif content is not None:
-        raise RequestFault.bad(f"{path} must be a string or an array", param=path)
 
 
 def _part(part: JSONObject, path: str) -> Part:
