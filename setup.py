@@ -73,6 +73,6 @@ setup(
             "types-PyYAML",
         ],
     },
-    entry_points={"console_scripts": ["cliproxy = cliproxy.cli:main"]},
+    entry_points={"console_scripts": ["cliproxy = cliproxy.cli.main:main"]},
     zip_safe=False,
 )

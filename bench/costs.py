@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from bench import bodies
 from bench.figures import Figure
-from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest
+from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.transcoder import translate
 from cliproxy.ir.events import (
@@ -41,12 +41,12 @@ def requests(*, quick: bool) -> Iterator[Figure]:
     """A 112 KB agent request from each dialect to each other."""
     chat = DIALECTS["openai"].decode_request(bodies.agent(), mint)
     for source in DIALECTS.values():
-        raw = dumps(source.encode_request(chat, EncodeRequest("mock-model", mint)))
+        raw = dumps(source.encode_request(chat, EncodeContext("mock-model", mint)))
         for target in DIALECTS.values():
 
             def work(raw: bytes = raw, source: Dialect = source, target: Dialect = target) -> None:
                 request = source.decode_request(loads(raw), mint)
-                dumps(target.encode_request(request, EncodeRequest("mock-model", mint)))
+                dumps(target.encode_request(request, EncodeContext("mock-model", mint)))
 
             seconds = _seconds(work, 10 if quick else 40)
             name = f"{len(raw) // 1000} KB request, {source.name} to {target.name}"
@@ -56,12 +56,12 @@ def requests(*, quick: bool) -> Iterator[Figure]:
 def events(*, quick: bool) -> Iterator[Figure]:
     """A stream of text from each dialect to each other, one event a read."""
     for source in DIALECTS.values():
-        encoder = source.stream_encoder(Asked("mock-model", mint, 0))
+        encoder = source.stream_encoder(AnswerContext("mock-model", mint, 0))
         frames = [source.frame(payload) for event in _stream() for payload in encoder.encode(event)]
         for target in DIALECTS.values():
 
             def work(frames: list[bytes] = frames, source: Dialect = source, target: Dialect = target) -> None:
-                asked = Asked("mock-model", mint, 0)
+                asked = AnswerContext("mock-model", mint, 0)
                 transcoder = translate(source, target, asked, from_stream=True, to_stream=True)
                 for frame in frames:
                     transcoder.receive(frame)

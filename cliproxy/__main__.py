@@ -1,5 +1,5 @@
 """``python -m cliproxy``: the command, where it is not installed."""
 
-from cliproxy.cli import main
+from cliproxy.cli.main import main
 
 main()

@@ -26,8 +26,8 @@ from cliproxy.amp.credits import Credits
 from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.routes import AmpRoutes
-from cliproxy.amp.underway import Underway
 from cliproxy.errors import ErrorDetail, SettingsError
+from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
@@ -38,12 +38,12 @@ from cliproxy.front.site import BoundedSite, Limits
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
-from cliproxy.relay import Relay
+from cliproxy.relay.in_flight import InFlight
+from cliproxy.relay.relay import Relay
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import Settings
-from cliproxy.settings.refusals import refusals
+from cliproxy.settings.startup_checks import refusals
 from cliproxy.upstream.client import Client
-from cliproxy.upstream.failover import Failover
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 #: After drain time the last answers get this long to be written.
@@ -96,7 +96,7 @@ class CliproxyService(MultiService):
         )
         self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}")
         keys = AmpKeys(environment, reactor.seconds)
-        self.passing = Underway(reactor)
+        self.passing = InFlight(reactor)
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
@@ -104,7 +104,7 @@ class CliproxyService(MultiService):
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
         self.site = BoundedSite(self.resource, _limits(settings), reactor)
         self.site.knows = self.front.knows
-        self._endpoint = Remembered(lambda host: _check_doors(self.settings, host))
+        self._endpoint = BoundEndpoint(lambda host: _check_doors(self.settings, host))
         if listen:
             # strports' own service, because a port that is taken then ends the process instead of leaving it deaf
             listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
@@ -174,7 +174,7 @@ class CliproxyService(MultiService):
 
 
 @implementer(IStreamServerEndpoint)
-class Remembered:
+class BoundEndpoint:
     """An endpoint that remembers where it came to listen: port 0 is only known afterwards."""
 
     endpoint: Any = None

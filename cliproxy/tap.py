@@ -73,9 +73,12 @@ def makeService(options: Options) -> IService:
     """The daemon: the service itself, its reload, its signals, and a word on the terminal when it listens."""
     from twisted.internet import reactor
 
-    from cliproxy.announce import Announcement
-    from cliproxy.control import Memory, OwnersDoor, Process, allow_descriptors
-    from cliproxy.reload import Reloader, Signals
+    from cliproxy.daemon.announce import Announcement
+    from cliproxy.daemon.control_socket import ControlSocket
+    from cliproxy.daemon.process import Process, allow_descriptors
+    from cliproxy.daemon.reload import Reloader
+    from cliproxy.daemon.signals import Signals
+    from cliproxy.daemon.state_file import SavedState
     from cliproxy.service import CliproxyService
 
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
@@ -87,8 +90,8 @@ def makeService(options: Options) -> IService:
     if options.path is not None:
         reloader = Reloader(options.path, options.read, daemon.apply, reactor)
         reloader.setServiceParent(whole)
-        Memory(daemon, reactor).setServiceParent(whole)
-        OwnersDoor(daemon, reactor).setServiceParent(whole)
+        SavedState(daemon, reactor).setServiceParent(whole)
+        ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions).setServiceParent(whole)
     say = partial(print, file=sys.stderr, flush=True)

@@ -15,9 +15,9 @@ from cliproxy.front.routes import Routes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.service import endpoint_of
 from cliproxy.settings.model import ClientKey, Secret, Settings, Tls
+from tests.relay.test_relay import CHAT, CHAT_ANSWER
 from tests.support.settings import compat, settings
 from tests.support.world import World
-from tests.test_relay import CHAT, CHAT_ANSWER
 
 #: Every route that may be called without a client key.
 OPEN = {"/", "/healthz", "/readyz"}

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-
-from twisted.logger import Logger
-
-from cliproxy.credentials.state_file import write_whole
-from cliproxy.jsontypes import InvalidJSON, dumps, loads
 
 
 class Credits:
@@ -37,39 +31,3 @@ class Credits:
         if day in ("", today):
             self.day, self._requests = today, self.requests + requests
         return self.requests
-
-
-class CreditsFile:
-    """Where the count survives a restart. A file that cannot be read or written costs the memory, never the daemon."""
-
-    _log = Logger()
-
-    def __init__(self, path: Path, credits: Credits) -> None:
-        self._path = path
-        self._credits = credits
-        self._saved = ("", 0)
-
-    def restore(self) -> None:
-        """Add what an earlier life counted today."""
-        try:
-            found = loads(self._path.read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, InvalidJSON) as error:
-            self._log.warn("{path} is not used: {why}", path=str(self._path), why=type(error).__name__)
-            return
-        day, requests = (found.get("day"), found.get("requests")) if isinstance(found, dict) else (None, None)
-        if isinstance(day, str) and day and isinstance(requests, int) and requests > 0:
-            self._credits.add(day, requests)
-            self._saved = (self._credits.day, self._credits.requests)
-
-    def save(self) -> None:
-        """Write the count, if it changed."""
-        now = (self._credits.day, self._credits.requests)
-        if now == self._saved or not now[1]:
-            return
-        try:
-            write_whole(self._path, dumps({"day": now[0], "requests": now[1]}) + b"\n")
-        except OSError as error:
-            self._log.warn("cannot write {path}: {why}", path=str(self._path), why=error.strerror)
-        self._saved = now

@@ -17,22 +17,22 @@ from twisted.web.proxy import ReverseProxyResource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.amp.keys import AmpKeys
+from cliproxy.amp.masked_errors import refusal
 from cliproxy.amp.pipe import Pipe
-from cliproxy.amp.refusals import refusal
 from cliproxy.amp.tokens import LONGEST, SocketTokens
 from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
-from cliproxy.amp.underway import Underway
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call, body_of, header_map
 from cliproxy.front.routes import Front
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.providers.secrets import mask_secrets
+from cliproxy.relay.in_flight import InFlight
 from cliproxy.settings.model import Amp, Secret, Settings
 from cliproxy.upstream.client import Timeouts, UpstreamResponse
-from cliproxy.upstream.target import parse_target
+from cliproxy.wire.escape import visible
 from cliproxy.wire.headers import Pair, end_to_end, without
-from cliproxy.wire.visible import visible
+from cliproxy.wire.urls import parse_target
 
 #: Where a client may have put its key; cookies are ampcode.com's own session and stay.
 _CLIENT_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"host", b"content-length"})
@@ -62,7 +62,7 @@ class AmpFallbackResource(ReverseProxyResource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, front: Front, keys: AmpKeys, access: Access, reactor: Any, underway: Underway) -> None:
+    def __init__(self, front: Front, keys: AmpKeys, access: Access, reactor: Any, underway: InFlight) -> None:
         super().__init__("ampcode.com", 443, b"", reactor)
         self._front = front
         self._keys = keys

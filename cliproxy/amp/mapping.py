@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from cliproxy.errors import RequestFault
+from cliproxy.routing.route import Candidate
+from cliproxy.routing.snapshot import Snapshot
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Amp, ModelEntry
 
@@ -114,7 +117,22 @@ def decide(asked: str, mappings: Mappings, serves: Serves, *, forced: bool, upst
     return Decision(RouteType.AMP_CREDITS if upstream else RouteType.NO_PROVIDER, asked, unserved=unserved)
 
 
-def without_long_context(beta: str) -> str:
-    """An ``Anthropic-Beta`` list without the feature that needs a special subscription; empty when nothing is left."""
-    kept = [name.strip() for name in beta.split(",")]
-    return ",".join(name for name in kept if name and name != "context-1m-2025-08-07")
+def serving(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
+    """Who serves ``name`` in any reading of it that the router knows; empty when nobody does."""
+    try:
+        return snapshot.router.resolve(name).candidates
+    except RequestFault:
+        return ()
+
+
+def mappings_of(snapshot: Snapshot) -> Mappings:
+    """The snapshot's mappings, compiled."""
+    settings = snapshot.settings
+    return Mappings(settings.ampcode, lambda name: bool(serving(snapshot, name)), settings.oauth_model_alias)
+
+
+def decision_for(asked: str, snapshot: Snapshot, mappings: Mappings) -> Decision:
+    """Where a request for ``asked`` goes; ``mappings`` are the snapshot's."""
+    settings = snapshot.settings.ampcode
+    upstream = bool(settings.upstream_url) and not settings.deny_fallback
+    return decide(asked, mappings, mappings.serves, forced=settings.force_model_mappings, upstream=upstream)

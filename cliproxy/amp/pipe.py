@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
 from cliproxy.upstream.client import UpstreamResponse
-from cliproxy.upstream.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder
+from cliproxy.wire.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder
 
 #: What may be gzip is held up to this size, so that a damaged body can still pass as it is.
 HOLD: Final = 512 * 1024

@@ -98,3 +98,9 @@ def _is(block: JSON, kind: str) -> bool:
 
 def _has(content: list[JSON], kind: str) -> bool:
     return any(_is(block, kind) for block in content)
+
+
+def without_long_context(beta: str) -> str:
+    """An ``Anthropic-Beta`` list without the feature that needs a special subscription; empty when nothing is left."""
+    kept = [name.strip() for name in beta.split(",")]
+    return ",".join(name for name in kept if name and name != "context-1m-2025-08-07")

@@ -14,15 +14,14 @@ import attrs
 from twisted.logger import Logger
 
 from cliproxy.amp.credits import Credits
-from cliproxy.amp.decision import decision_for, mappings_of, serving
 from cliproxy.amp.decision_log import decision_fields, decision_sentence, rendered
 from cliproxy.amp.fallback import AmpFallbackResource
-from cliproxy.amp.mapping import Decision, Mappings, RouteType, without_long_context
-from cliproxy.amp.rewriting import declared_tools, renamed
+from cliproxy.amp.mapping import Decision, Mappings, RouteType, decision_for, mappings_of, serving
+from cliproxy.amp.rewriting import declared_tools, renamed, without_long_context
 from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.openai.completions import chat_request, completion, completion_chunk
 from cliproxy.dialects.registry import DIALECTS
-from cliproxy.dialects.writing import Edit
+from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call

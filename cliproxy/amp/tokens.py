@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from cliproxy.jsontypes import JSON, InvalidJSON, loads
 from cliproxy.settings.model import ClientKey
-from cliproxy.upstream.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder, decoder_for
+from cliproxy.wire.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder, decoder_for
 
 #: A token is believed for so many seconds; the client asks for another whenever one is refused.
 LIFETIME: Final = 86_400.0

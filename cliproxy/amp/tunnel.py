@@ -11,8 +11,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from cliproxy.errors import UpstreamFailure
-from cliproxy.upstream.framing import MAX_HEAD, Body, Head, ProtocolFault, body_of, find_head_end, parse_head
 from cliproxy.upstream.response import UpstreamResponse
+from cliproxy.wire.http1 import MAX_HEAD, Body, Head, ProtocolFault, body_of, find_head_end, parse_head
 
 #: When one side has ended, the other gets this long to take what is still on its way.
 LINGER_SECONDS: Final = 5.0

@@ -36,7 +36,7 @@ Payload = JSONObject | StreamEnd
 
 
 @attrs.define
-class EncodeRequest:
+class EncodeContext:
     """What a request encoder is told besides the request.
 
     :ivar model: the upstream's model name, suffix already removed.
@@ -53,7 +53,7 @@ class EncodeRequest:
 
 
 @attrs.define
-class Asked:
+class AnswerContext:
     """What the client asked, for those who write its answer.
 
     :ivar model: the name to report when the upstream reports none.
@@ -132,11 +132,11 @@ class Dialect:
     name: str
     heartbeat: bytes | None
     decode_request: Callable[[JSONObject, Mint], CompletionRequest]
-    encode_request: Callable[[CompletionRequest, EncodeRequest], JSONObject]
+    encode_request: Callable[[CompletionRequest, EncodeContext], JSONObject]
     decode_response: Callable[[JSONObject, Mint], CompletionResponse]
-    encode_response: Callable[[CompletionResponse, Asked], JSONObject]
+    encode_response: Callable[[CompletionResponse, AnswerContext], JSONObject]
     stream_decoder: Callable[[Mint], StreamDecoder]
-    stream_encoder: Callable[[Asked], StreamEncoder]
+    stream_encoder: Callable[[AnswerContext], StreamEncoder]
     frame: Callable[[Payload], bytes]
     decode_error: Callable[[int, JSON], ErrorDetail]
     encode_error: Callable[[ErrorDetail], JSON]

@@ -11,10 +11,10 @@ from typing import Protocol
 import attrs
 
 from cliproxy.dialects.identity import ResponseObject
-from cliproxy.dialects.interface import Asked, Dialect
-from cliproxy.dialects.reading import BodyReader, Reader, StreamReader
+from cliproxy.dialects.interface import AnswerContext, Dialect
+from cliproxy.dialects.readers import BodyReader, Reader, StreamReader
 from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream, WholeBody
-from cliproxy.dialects.writing import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
+from cliproxy.dialects.writers import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import Event, Finish, StreamFailed
 from cliproxy.ir.loss import Loss
@@ -125,7 +125,7 @@ class BodyTranslation(WholeBody):
 def translate(
     source: Dialect,
     target: Dialect,
-    asked: Asked,
+    asked: AnswerContext,
     *,
     from_stream: bool,
     to_stream: bool,
@@ -153,7 +153,7 @@ def translate(
     return Translation(asked, reader=reader, writer=writer)
 
 
-def relay_unchanged(dialect: Dialect, asked: Asked, *, stream: bool, edit: Edit | None = None) -> Transcoder:
+def relay_unchanged(dialect: Dialect, asked: AnswerContext, *, stream: bool, edit: Edit | None = None) -> Transcoder:
     """The identity lane: the upstream's own bytes, in whole blocks, while a decoder listens.
 
     :param edit: rewrites a payload (of a body: the whole object); the very same object leaves the bytes alone.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from cliproxy.dialects.identity import is_error, is_mid_answer, unwrapped, without_usage
-from cliproxy.dialects.interface import Asked, Dialect, Payload, StreamDecoder, StreamEncoder
-from cliproxy.dialects.reading import (
+from cliproxy.dialects.interface import AnswerContext, Dialect, Payload, StreamDecoder, StreamEncoder
+from cliproxy.dialects.readers import (
     BODY_TOO_LONG,
     MALFORMED,
     TOO_LONG,
@@ -17,7 +17,7 @@ from cliproxy.dialects.reading import (
     ends_with_done,
     is_whole,
 )
-from cliproxy.dialects.writing import Edit
+from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.events import (
     Event,
@@ -47,7 +47,7 @@ class Facts:
     :ivar model: the model the upstream reports.
     """
 
-    asked: Asked
+    asked: AnswerContext
     started: bool = attrs.field(default=False, init=False)
     ended: bool = attrs.field(default=False, init=False)
     usage: Usage | None = attrs.field(default=None, init=False)

@@ -20,7 +20,7 @@ import bcrypt
 
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Settings
-from cliproxy.settings.refusals import is_loopback
+from cliproxy.wire.addresses import is_loopback
 
 #: ``Host``, and what follows an origin's scheme: a name or an address, and perhaps a port (RFC 9110, section 7.2).
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/?#@%\\\s]+))(?::[0-9]{0,5})?", re.ASCII)
@@ -77,7 +77,7 @@ def host_of(authority: str) -> str:
     return (found[1] or found[2]) if found is not None else ""
 
 
-class Gate:
+class AccessPolicy:
     """The settings' doors, compiled. One per settings snapshot."""
 
     def __init__(self, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from cliproxy.front.access import Client
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.snapshot import Snapshot
-from cliproxy.upstream.coding import DamagedCoding, decoder_for
+from cliproxy.wire.coding import DamagedCoding, decoder_for
 
 #: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
 UNPACKED_FREELY: Final = 64 * 1024

@@ -14,7 +14,7 @@ from cliproxy.front.site import BoundedRequest
 
 
 class HTTPReply:
-    """A :class:`cliproxy.exchange.Reply` over a twisted.web request."""
+    """A :class:`cliproxy.relay.exchange.Reply` over a twisted.web request."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -17,17 +17,17 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
 from cliproxy.dialects.interface import Dialect
-from cliproxy.dialects.writing import Edit
+from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
-from cliproxy.exchange import Exchange
-from cliproxy.front.access import Access, Client, Gate, candidates
+from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.call import Answer, Call, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
 from cliproxy.jsontypes import JSON, JSONObject, TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
-from cliproxy.relay import Relay
+from cliproxy.relay.exchange import Exchange
+from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 
@@ -91,13 +91,13 @@ class Front:
     relay: Relay
     new_id: Callable[[], str]
     draining: bool = False
-    _gate: tuple[Any, Gate] | None = None
+    _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
 
-    def gate(self, snapshot: Snapshot) -> Gate:
+    def gate(self, snapshot: Snapshot) -> AccessPolicy:
         """The snapshot's doors; compiled once per snapshot."""
         if self._gate is None or self._gate[0] is not snapshot:
-            self._gate = (snapshot, Gate(snapshot.settings))
+            self._gate = (snapshot, AccessPolicy(snapshot.settings))
         return self._gate[1]
 
     def enter(
@@ -205,7 +205,7 @@ class Front:
         stream: bool | None = None,
         alt: str = "",
     ) -> Deferred[None]:
-        """Relay one request; gives :meth:`Relay.start <cliproxy.relay.Relay.start>`'s Deferred.
+        """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred.
 
         :param body: the client's own, or what was made of it; then ``raw`` is its bytes.
         :param reader: reads the body when it is not in ``dialect``.

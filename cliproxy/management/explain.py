@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cliproxy.amp.decision import decision_for, mappings_of
+from cliproxy.amp.mapping import decision_for, mappings_of
 from cliproxy.errors import RequestFault
-from cliproxy.front.access import Gate
+from cliproxy.front.access import AccessPolicy
 from cliproxy.jsontypes import JSONObject
 from cliproxy.pool.explain import Row, explain
 from cliproxy.pool.pool import Pool
@@ -76,7 +76,7 @@ def _amp(name: str, snapshot: Snapshot) -> JSONObject:
 
 def _client(key: str, snapshot: Snapshot) -> JSONObject:
     """What the key is worth; the key itself is not repeated."""
-    found = Gate(snapshot.settings).key([key])
+    found = AccessPolicy(snapshot.settings).key([key])
     strict = found.strict_translation if found is not None else None
     return {
         "known": found is not None,

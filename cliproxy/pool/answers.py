@@ -9,7 +9,7 @@ import attrs
 
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.pool.offer import OfferT
-from cliproxy.pool.pool import Pool, Standing, State
+from cliproxy.pool.pool import Availability, Pool, State
 from cliproxy.pool.verdict import Fault, usable_status
 from cliproxy.pool.walk import Failed, Walk
 
@@ -59,7 +59,7 @@ def _last_word(failed: Failed, due: float | None) -> UpstreamFailure:
     return UpstreamFailure(attrs.evolve(detail, status=status), failure.kind)
 
 
-def _unserved(walk: Walk[OfferT], standings: Sequence[Standing], due: float | None) -> UpstreamFailure:
+def _unserved(walk: Walk[OfferT], standings: Sequence[Availability], due: float | None) -> UpstreamFailure:
     """Nothing was tried."""
     cooled = [standing for standing in standings if standing.state in (State.COOLING, State.PROBED)]
     if not cooled:

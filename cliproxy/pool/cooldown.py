@@ -38,7 +38,7 @@ CAPS: Final = {
 _TOP_LEVEL: Final = 16
 
 #: Clocks add fractions; a timer for a deadline may read a hair less than it.
-_HAIR: Final = 1e-6
+_EPSILON: Final = 1e-6
 
 
 @attrs.define
@@ -64,7 +64,7 @@ class Health:
 
     def cooling(self, now: float) -> bool:
         """It is to be left alone."""
-        return self.until is not None and now < self.until - _HAIR
+        return self.until is not None and now < self.until - _EPSILON
 
     def blame(self, verdict: Verdict, now: float, *, began: float, cooling_off: bool, last_usable: bool) -> None:
         """Take note of a failed attempt.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from cliproxy.pool.credential import Credential
+from cliproxy.routing.credential import Credential
 
 
 class Offer(Protocol):

@@ -15,11 +15,11 @@ import attrs
 
 from cliproxy.pool.affinity import Home, Homes
 from cliproxy.pool.cooldown import Health
-from cliproxy.pool.credential import Credential
 from cliproxy.pool.offer import Key, Offer, OfferT, key_of
 from cliproxy.pool.selectors import Turns
 from cliproxy.pool.verdict import Fault, Verdict
 from cliproxy.pool.walk import Walk
+from cliproxy.routing.credential import Credential
 
 #: Where a fault of the whole credential is kept: no model has this name.
 WHOLE: Final = ""
@@ -37,7 +37,7 @@ class State(enum.Enum):
 
 
 @attrs.frozen
-class Standing:
+class Availability:
     """How an offer stands now.
 
     :ivar until: when its cool-down ends; None when it has none. In the past: half-open.
@@ -60,7 +60,7 @@ class Affinity(enum.Enum):
     NONE = "none"
 
 
-class Hope(enum.Enum):
+class WaitReason(enum.Enum):
     """Why a walk has no lease, and what it waits for."""
 
     BUDGET = "budget"
@@ -75,13 +75,13 @@ class Hope(enum.Enum):
 
 
 @attrs.frozen
-class Prospect:
+class Outlook:
     """See :meth:`Pool.prospect`.
 
     :ivar due: the nearest end of a cool-down among those it may still try.
     """
 
-    hope: Hope
+    hope: WaitReason
     due: float | None = None
 
 
@@ -133,7 +133,7 @@ class Pool:
         renewal = self._renewals.get(key_of(offer), -math.inf)
         return renewal if renewal > now else -math.inf
 
-    def standing(self, offer: Offer, now: float) -> Standing:
+    def standing(self, offer: Offer, now: float) -> Availability:
         """How ``offer`` stands."""
         worst: Health | None = None
         probed = False
@@ -143,12 +143,12 @@ class Pool:
             probed = probed or health.probed
         state = State.BUSY if self._full(offer.credential) else State.USABLE
         if worst is None:
-            return Standing(state)
+            return Availability(state)
         if worst.cooling(now):
             state = State.COOLING
         elif probed:
             state = State.PROBED
-        return Standing(state, worst.until, worst.reason, worst.status)
+        return Availability(state, worst.until, worst.reason, worst.status)
 
     def usable(self, offer: Offer, now: float) -> bool:
         """Whether ``offer`` could be taken now."""
@@ -229,23 +229,23 @@ class Pool:
             self._homes.settle(walk.conversation, key_of(offer), now, wanted.max_entries)
         return Affinity.MOVED
 
-    def prospect(self, walk: Walk[OfferT], now: float) -> Prospect:
+    def outlook(self, walk: Walk[OfferT], now: float) -> Outlook:
         """What the walk, which was given no lease, can hope for."""
         this_round = [self.standing(offer, now) for offer in walk.open()]
         states = {standing.state for standing in this_round}
         if State.USABLE in states:
-            return Prospect(Hope.BUDGET)
+            return Outlook(WaitReason.BUDGET)
         next_round = [self.standing(offer, now) for offer in walk.next_round()]
         if State.BUSY in states:
-            return Prospect(Hope.TURN, _nearest(this_round + next_round))
+            return Outlook(WaitReason.TURN, _nearest(this_round + next_round))
         states = {standing.state for standing in next_round}
         if State.USABLE in states or State.BUSY in states or (State.PROBED in states and walk.tried):
-            return Prospect(Hope.ROUND)
+            return Outlook(WaitReason.ROUND)
         due = _nearest(next_round)
         longest = walk.settings.max_retry_interval
         if longest > 0 and (State.PROBED in states or (due is not None and due - now <= longest)):
-            return Prospect(Hope.RECOVERY, due)
-        return Prospect(Hope.NONE, due)
+            return Outlook(WaitReason.RECOVERY, due)
+        return Outlook(WaitReason.NONE, due)
 
     def _last_resort(self, offers: Sequence[OfferT], now: float) -> OfferT | None:
         """Everybody is cooling: transient trouble does not take away the last one. Of those the nearest is taken."""
@@ -370,5 +370,5 @@ def _top_tier(usable: list[OfferT]) -> list[OfferT]:
     return [offer for offer in usable if offer.credential.priority == top]
 
 
-def _nearest(standings: Sequence[Standing]) -> float | None:
+def _nearest(standings: Sequence[Availability]) -> float | None:
     return min((s.until for s in standings if s.state is State.COOLING and s.until is not None), default=None)

@@ -1,4 +1,4 @@
-"""What the pool remembers over a restart, as bytes. Pure: the file is :mod:`cliproxy.credentials.state_file`'s.
+"""What the pool remembers over a restart, as bytes. Pure: the file is :mod:`cliproxy.daemon.state_file`'s.
 
 Deadlines are written as wall-clock time (Unix seconds), since monotonic clocks begin anew with the process. What was
 cooling comes back cooling, never longer than its cap, however the wall clock was set meanwhile.

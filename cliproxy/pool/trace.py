@@ -8,7 +8,7 @@ from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Affinity, Lease
 from cliproxy.pool.verdict import Verdict
-from cliproxy.wire.visible import visible
+from cliproxy.wire.escape import visible
 
 
 @attrs.frozen

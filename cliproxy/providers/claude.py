@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cliproxy.jsontypes import JSON, JSONObject
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.claude_cache import mark_for_caching
 from cliproxy.providers.common import Headers, Vendor, refuse, say_stream
 from cliproxy.providers.interface import Operation, UpstreamCall
+from cliproxy.routing.credential import Credential
 
 _VERSION = "2023-06-01"
 _OWN_HOST = "api.anthropic.com"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from cliproxy.jsontypes import JSON, JSONObject
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.common import Headers, Vendor, refuse
 from cliproxy.providers.interface import Operation, UpstreamCall
+from cliproxy.routing.credential import Credential
 
 _REMOVED = (
     *("previous_response_id", "prompt_cache_retention", "safety_identifier", "user", "max_output_tokens"),

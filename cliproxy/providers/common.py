@@ -12,9 +12,9 @@ from cliproxy import __version__
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.retry_hints import retry_hint
+from cliproxy.routing.credential import Credential
 
 USER_AGENT = f"cliproxy/{__version__}"
 

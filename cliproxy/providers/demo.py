@@ -17,11 +17,11 @@ from cliproxy.dialects.interface import DONE
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail
 from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.common import refuse
 from cliproxy.providers.demo_reply import Reply, reply_to
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.openai_compatibility import OpenAICompatibility
+from cliproxy.routing.credential import Credential
 
 #: 1 January 2026: the answerer knows no clock.
 _CREATED: Final = 1_767_225_600

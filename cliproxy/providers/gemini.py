@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from cliproxy.jsontypes import JSONObject
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.common import Headers, Vendor, model_in_path, refuse
 from cliproxy.providers.interface import Operation, UpstreamCall
+from cliproxy.routing.credential import Credential
 
 _SAFETY = (
     ("HARM_CATEGORY_HARASSMENT", "OFF"),

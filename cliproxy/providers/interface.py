@@ -10,7 +10,7 @@ import attrs
 
 from cliproxy.errors import ErrorDetail
 from cliproxy.jsontypes import JSONObject
-from cliproxy.pool.credential import Credential
+from cliproxy.routing.credential import Credential
 
 
 class Operation(enum.Enum):

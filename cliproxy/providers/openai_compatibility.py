@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.common import Headers, Vendor, say_stream
 from cliproxy.providers.interface import Operation, UpstreamCall
+from cliproxy.routing.credential import Credential
 
 _PATHS = {
     Operation.GENERATE: "/chat/completions",

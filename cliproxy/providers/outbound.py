@@ -12,22 +12,22 @@ import attrs
 
 from cliproxy.dialects import embeddings
 from cliproxy.dialects.identity import edit_request
-from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest, Mint
+from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, relay_unchanged, translate
-from cliproxy.dialects.writing import Edit
+from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
+from cliproxy.providers.estimate import estimate
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.routing import payload_rules, thinking
 from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Payload, Settings
-from cliproxy.usage.estimate import estimate
 
 
 @attrs.define
@@ -41,7 +41,7 @@ class Outbound:
 
     source: Dialect
     target: Dialect
-    asked: Asked
+    asked: AnswerContext
     request: UpstreamRequest | None
     counted_here: Callable[[], bytes]
     losses: Sequence[Loss] = ()
@@ -80,7 +80,7 @@ def prepare(
     operation = inbound.operation
     # Compaction is asked for in Responses, whatever else the provider speaks; those that know it say so in finish_body.
     source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
-    asked = Asked(model=inbound.model, mint=mint, now=now)
+    asked = AnswerContext(model=inbound.model, mint=mint, now=now)
     if target.name == "responses":  # its answers echo the request
         asked.raw = inbound.raw
     outbound = Outbound(source, target, asked, None, partial(_counted_here, inbound, candidate, asked, source, target))
@@ -115,7 +115,7 @@ def prepare(
     return outbound
 
 
-def _unchanged(inbound: Inbound, asked: Asked, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
+def _unchanged(inbound: Inbound, asked: AnswerContext, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
     """The identity lane's body: the client's own with next to nothing changed."""
     body = inbound.take()
     options = body.get("stream_options")
@@ -131,7 +131,7 @@ def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound:
     request = inbound.decoded(asked.mint)
     asked.request = request
     asked.tool_names = client_names(request, source.name)
-    context = EncodeRequest(
+    context = EncodeContext(
         model=candidate.model,
         mint=asked.mint,
         stream=streams,
@@ -172,7 +172,9 @@ def _claude_user(inbound: Inbound) -> str | None:
 # -- operations that are not completions
 
 
-def _counted_here(inbound: Inbound, candidate: Candidate, asked: Asked, source: Dialect, target: Dialect) -> bytes:
+def _counted_here(
+    inbound: Inbound, candidate: Candidate, asked: AnswerContext, source: Dialect, target: Dialect
+) -> bytes:
     """A token count estimated here, for a vendor that has no such call."""
     return dumps(count_body(target.name, estimate(inbound.decoded(asked.mint), candidate.model, source.name)))
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.common import model_in_path, refuse
 from cliproxy.providers.gemini import Gemini
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
+from cliproxy.routing.credential import Credential
 
 _CALLS = ("functionCall", "function_call", "functionResponse", "function_response")
 _PARAMETERS = ("aspectRatio", "sampleCount", "negativePrompt")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from cliproxy.pool.credential import Credential, Served
 from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.credential import Credential, Served
 from cliproxy.routing.known_models import known
 from cliproxy.routing.route import Candidate
 from cliproxy.routing.thinking import parse_suffix

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from cliproxy.pool.credential import Credential, Served
 from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.credential import Credential, Served
 from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings

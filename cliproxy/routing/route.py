@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.pool.credential import Credential
 from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.credential import Credential
 
 
 @attrs.frozen

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from cliproxy.pool.credential import Credential
 from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
 from cliproxy.routing.router import Router
 from cliproxy.settings.model import Secret, Settings

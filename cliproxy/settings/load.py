@@ -15,12 +15,12 @@ import attrs
 from cliproxy.errors import SettingsError
 from cliproxy.settings import legacy
 from cliproxy.settings.document import parse
+from cliproxy.settings.ignored_keys import not_yet
 from cliproxy.settings.model import Settings
+from cliproxy.settings.normalise import tidy
 from cliproxy.settings.problems import Problem, Report, Severity
-from cliproxy.settings.refusals import refusals
 from cliproxy.settings.schema import Reader
-from cliproxy.settings.tidy import tidy
-from cliproxy.settings.unserved import not_yet
+from cliproxy.settings.startup_checks import refusals
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from cliproxy.settings import unserved
+from cliproxy.settings import ignored_keys
 from cliproxy.settings.document import Items, Members, Node, Scalar, join, plain, truth, whole_number
 from cliproxy.settings.model import NO_SECRET, Secret
 from cliproxy.settings.problems import Report
@@ -206,7 +206,7 @@ class Reader:
         return _ABSENT
 
     def _unknown(self, name: str, path: str, keys: Mapping[str, Key]) -> None:
-        known = unserved.sentence(path)
+        known = ignored_keys.sentence(path)
         line = self.report.line(path)
         if len(name) >= _KEY_LIKE and any(letter.isdigit() for letter in name):  # "- sk-1234: mine"
             path = f"{path.removesuffix(name)}{name[:3]}..."

@@ -15,13 +15,13 @@ from zope.interface import implementer
 
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.providers.interface import UpstreamRequest
-from cliproxy.upstream.coding import ACCEPTED
 from cliproxy.upstream.egress import TLS, Dial, Egress
-from cliproxy.upstream.framing import ProtocolFault, request_head
 from cliproxy.upstream.http11 import Exchange, Timeouts
 from cliproxy.upstream.local import LocalAnswer, LocalUpstream, respond
 from cliproxy.upstream.response import BodySink, UpstreamResponse
-from cliproxy.upstream.target import InvalidURL, Target, environment_proxy, parse_proxy, parse_target
+from cliproxy.wire.coding import ACCEPTED
+from cliproxy.wire.http1 import ProtocolFault, request_head
+from cliproxy.wire.urls import InvalidURL, Target, environment_proxy, parse_proxy, parse_target
 
 __all__ = ["BodySink", "Client", "LocalAnswer", "LocalUpstream", "Timeouts", "UpstreamResponse"]
 

@@ -25,7 +25,7 @@ from cliproxy.errors import UpstreamFailure
 from cliproxy.upstream.http11 import Connection
 from cliproxy.upstream.reasons import NETWORK_ERRORS, unreachable
 from cliproxy.upstream.stages import ConnectStage, SocksStage, Stage, TLSStage
-from cliproxy.upstream.target import Proxy, Target
+from cliproxy.wire.urls import Proxy, Target
 
 #: The most connections that wait for a request, per egress and origin.
 MAX_WAITING: Final = 1024
@@ -84,9 +84,9 @@ class Egress:
         origin = self._origins.get((target.scheme, target.host, target.port))
         return None if origin is None else origin.take()
 
-    def way(self, target: Target, seconds: float, *, tunnel: bool) -> Way:
+    def way(self, target: Target, seconds: float, *, tunnel: bool) -> ProxiedEndpoint:
         """An endpoint to ``target``: TLS included, and a tunnel through the proxy even for http when ``tunnel``."""
-        return Way(self._clock, self._dial, self._tls, self.proxy, target, seconds, tunnel=tunnel)
+        return ProxiedEndpoint(self._clock, self._dial, self._tls, self.proxy, target, seconds, tunnel=tunnel)
 
     async def connect(self, target: Target, seconds: float) -> Connection:
         """A fresh connection.
@@ -192,7 +192,7 @@ class _Single(Factory):
 
 
 @implementer(IStreamClientEndpoint)
-class Way:
+class ProxiedEndpoint:
     """An endpoint: TCP, then TLS to the proxy, the proxy's consent, and TLS to the target, as far as each applies."""
 
     def __init__(
@@ -270,7 +270,11 @@ class _Attempt:
     """
 
     def __init__(
-        self, clock: IReactorTime, way: Way, opening: Coroutine[Deferred[Any], Any, IProtocol], seconds: float
+        self,
+        clock: IReactorTime,
+        way: ProxiedEndpoint,
+        opening: Coroutine[Deferred[Any], Any, IProtocol],
+        seconds: float,
     ) -> None:
         self.done: Deferred[IProtocol] = Deferred(self._cancelled)
         self._way = way

@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
-from cliproxy.upstream.coding import DamagedCoding
 from cliproxy.upstream.eager import write_now
-from cliproxy.upstream.framing import MAX_HEAD, Body, ProtocolFault, body_of, find_head_end, keeps_alive, parse_head
 from cliproxy.upstream.reasons import broken_off
 from cliproxy.upstream.response import UpstreamResponse
+from cliproxy.wire.coding import DamagedCoding
+from cliproxy.wire.http1 import MAX_HEAD, Body, ProtocolFault, body_of, find_head_end, keeps_alive, parse_head
 
 #: A request up to this size is written at once; the body of a larger one follows as the socket takes it.
 WRITE_AT_ONCE: Final = 256 * 1024

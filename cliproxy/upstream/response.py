@@ -9,8 +9,8 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
-from cliproxy.upstream.coding import GZIP_MAGIC, DamagedCoding, Decoder, GzipDecoder, decoder_for
-from cliproxy.upstream.framing import raw_fields
+from cliproxy.wire.coding import GZIP_MAGIC, DamagedCoding, Decoder, GzipDecoder, decoder_for
+from cliproxy.wire.http1 import raw_fields
 
 
 class BodySink(Protocol):

@@ -21,9 +21,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
-from cliproxy.upstream.framing import MAX_HEAD, ProtocolFault, find_head_end, parse_head
 from cliproxy.upstream.reasons import unreachable, untrusted
-from cliproxy.upstream.target import Proxy, Target
+from cliproxy.wire.http1 import MAX_HEAD, ProtocolFault, find_head_end, parse_head
+from cliproxy.wire.urls import Proxy, Target
 
 
 class Stage(Protocol):

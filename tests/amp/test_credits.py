@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.amp.credits import Credits, CreditsFile
+from cliproxy.amp.credits import Credits
+from cliproxy.daemon.state_file import CreditsFile
 from tests.support.scratch import scratch
 
 DAY = 86_400.0

@@ -18,9 +18,9 @@ from cliproxy.amp import pipe
 from cliproxy.amp.pipe import HOLD
 from cliproxy.settings.model import Amp, ClientKey, Secret
 from tests.amp.test_routes import AMP, MESSAGES, Amps
+from tests.relay.test_relay import CLAUDE, CLAUDE_ANSWER
 from tests.support.settings import KEY
 from tests.support.world import World
-from tests.test_relay import CLAUDE, CLAUDE_ANSWER
 
 
 class Credentials(Amps):

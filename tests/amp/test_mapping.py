@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cliproxy.amp.mapping import Decision, Mappings, RouteType, decide, without_long_context
+from cliproxy.amp.mapping import Decision, Mappings, RouteType, decide
+from cliproxy.amp.rewriting import without_long_context
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry
 

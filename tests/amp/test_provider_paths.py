@@ -13,9 +13,9 @@ from cliproxy.front.access import Access
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry, Secret
 from tests.amp.test_routes import AMP, MESSAGES, Amps
+from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import compat, keyed
 from tests.support.world import Call
-from tests.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 
 CATCH_ALL = attrs.evolve(AMP, model_mappings=(AmpMapping("^amp-", "gpt-x", regex=True),))
 GOOGLE = "/api/provider/google/v1beta1/publishers/google/models"

@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import Amp, AmpMapping, AmpUpstreamKey, Secret
+from tests.relay.test_relay import CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER
 from tests.support.settings import settings
 from tests.support.world import Call, Vendor, World
-from tests.test_relay import CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER
 
 AMP = Amp(
     upstream_url="http://amp.test",

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from cliproxy.dialects.identity import edit_request
-from cliproxy.dialects.interface import DONE, Asked, Dialect, EncodeRequest, Mint
+from cliproxy.dialects.interface import DONE, AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, translate
 from cliproxy.errors import RequestFault
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import dumps
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.interface import UpstreamCall
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.routing import thinking
 from cliproxy.routing.capability import Capability, ModelInfo
+from cliproxy.routing.credential import Credential
 from cliproxy.settings.model import NO_SECRET
 from cliproxy.wire.sse import Framer
 
@@ -94,7 +94,7 @@ def run_request(case: Case) -> Output:
         if same:
             edit_request(target.name, body, model=model, stream=stream)
         else:
-            context = EncodeRequest(model, mint, stream, info.max_completion_tokens or None)
+            context = EncodeContext(model, mint, stream, info.max_completion_tokens or None)
             body = target.encode_request(source.decode_request(body, mint), context)
         if capability is not None:
             codex = target.name == "responses" and not same
@@ -159,11 +159,11 @@ def start_answer(case: Case) -> tuple[Transcoder, list[bytes]]:
     return transcoder, framed(source, case["input"]) if from_stream else [dumps(case["input"])]
 
 
-def asked_by(case: Case, source: Dialect, target: Dialect) -> Asked:
+def asked_by(case: Case, source: Dialect, target: Dialect) -> AnswerContext:
     """What the client of a case asked."""
     body = case.get("request") or {}
     mint = minter()
-    asked = Asked(case["model"], mint, NOW, body=body)
+    asked = AnswerContext(case["model"], mint, NOW, body=body)
     if body:
         asked.request = target.decode_request(body, mint)
         asked.tool_names = client_names(asked.request, source.name)

@@ -11,10 +11,10 @@ import pytest
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import dumps
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.outbound import prepare
 from cliproxy.routing import thinking
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import NO_SECRET, Settings
 from tests.corpus.replay import KINDS, NOW, SHORT, judge, load_cases, minter, model_info, run

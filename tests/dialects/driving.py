@@ -12,7 +12,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming as ResponsesParams
 from pydantic import TypeAdapter
 
-from cliproxy.dialects.interface import DONE, Asked, Dialect, EncodeRequest, Mint
+from cliproxy.dialects.interface import DONE, AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.ir.events import Event
@@ -48,16 +48,16 @@ def to_request(
     source: Dialect, target: Dialect, body: Any, *, model: str = "up", stream: bool = False
 ) -> tuple[Any, list[Loss]]:
     """A client's body in the upstream's dialect, and what was lost."""
-    context = EncodeRequest(model, minting(), stream=stream)
+    context = EncodeContext(model, minting(), stream=stream)
     return target.encode_request(source.decode_request(body, minting()), context), context.losses
 
 
-def asking(target: Dialect, source: Dialect, body: Any = None) -> Asked:
+def asking(target: Dialect, source: Dialect, body: Any = None) -> AnswerContext:
     """What the client of ``target`` asked an upstream of ``source``."""
     if body is None:
-        return Asked("asked-model", minting(), NOW)
+        return AnswerContext("asked-model", minting(), NOW)
     request = target.decode_request(body, minting())
-    return Asked(request.model, minting(), NOW, request, body, client_names(request, source.name))
+    return AnswerContext(request.model, minting(), NOW, request, body, client_names(request, source.name))
 
 
 def to_events(source: Dialect, payloads: list[Any]) -> list[Event]:
@@ -71,28 +71,32 @@ def to_events(source: Dialect, payloads: list[Any]) -> list[Event]:
     return [event for given in raw for event in sequencer.feed(given)]
 
 
-def from_events(target: Dialect, events: list[Event], asked: Asked | None = None) -> list[Any]:
+def from_events(target: Dialect, events: list[Event], asked: AnswerContext | None = None) -> list[Any]:
     """Events as the payloads of a client's stream."""
-    encoder = target.stream_encoder(asked or Asked("asked-model", minting(), NOW))
+    encoder = target.stream_encoder(asked or AnswerContext("asked-model", minting(), NOW))
     payloads = [payload for event in events for payload in encoder.encode(event)]
     return ["[DONE]" if payload is DONE else json.loads(json.dumps(payload)) for payload in payloads]
 
 
-def to_stream(source: Dialect, target: Dialect, payloads: list[Any], asked: Asked | None = None) -> list[Any]:
+def to_stream(source: Dialect, target: Dialect, payloads: list[Any], asked: AnswerContext | None = None) -> list[Any]:
     """An upstream's stream as the client's."""
     return from_events(target, to_events(source, payloads), asked)
 
 
-def to_body(source: Dialect, target: Dialect, body: Any, asked: Asked | None = None) -> Any:
+def to_body(source: Dialect, target: Dialect, body: Any, asked: AnswerContext | None = None) -> Any:
     """An upstream's whole answer as the client's."""
     response = source.decode_response(body, minting())
-    return json.loads(json.dumps(target.encode_response(response, asked or Asked("asked-model", minting(), NOW))))
+    return json.loads(
+        json.dumps(target.encode_response(response, asked or AnswerContext("asked-model", minting(), NOW)))
+    )
 
 
-def aggregated(source: Dialect, target: Dialect, payloads: list[Any], asked: Asked | None = None) -> Any:
+def aggregated(source: Dialect, target: Dialect, payloads: list[Any], asked: AnswerContext | None = None) -> Any:
     """An upstream's stream as the client's whole answer."""
     response = fold(to_events(source, payloads))
-    return json.loads(json.dumps(target.encode_response(response, asked or Asked("asked-model", minting(), NOW))))
+    return json.loads(
+        json.dumps(target.encode_response(response, asked or AnswerContext("asked-model", minting(), NOW)))
+    )
 
 
 def _walked(value: Any) -> Any:

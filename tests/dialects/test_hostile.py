@@ -12,7 +12,7 @@ from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.claude.repair import repair as repair_claude
 from cliproxy.dialects.gemini import DIALECT as GEMINI
 from cliproxy.dialects.gemini.repair import repair as repair_gemini
-from cliproxy.dialects.interface import Asked, Dialect, EncodeRequest
+from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.errors import RequestFault, UpstreamFailure
@@ -133,7 +133,7 @@ def test_requests_are_read_or_refused(dialect: Dialect, data: Any) -> None:
         assert fault.detail.param
         return
     for target in (CLAUDE, GEMINI, CHAT, RESPONSES):
-        dumps(target.encode_request(request, EncodeRequest("up", minting())))
+        dumps(target.encode_request(request, EncodeContext("up", minting())))
 
 
 @settings(max_examples=60, deadline=None)
@@ -155,7 +155,7 @@ def test_answers_are_read_or_failures(dialect: Dialect, body: Any) -> None:
         assert 400 <= failure.detail.status <= 599
         return
     for target in (CLAUDE, GEMINI, CHAT, RESPONSES):
-        dumps(target.encode_response(response, Asked("m", minting(), NOW)))
+        dumps(target.encode_response(response, AnswerContext("m", minting(), NOW)))
 
 
 @DIALECTS

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.dialects.interface import Asked, EncodeRequest
+from cliproxy.dialects.interface import AnswerContext, EncodeContext
 from cliproxy.ir.content import MediaPart, Part, ReasoningPart, Signature, TextPart, ToolCallPart, ToolResultPart
 from cliproxy.ir.events import Finish
 from cliproxy.ir.grammar import fold, unfold
@@ -124,7 +124,7 @@ def _plain(part: Part) -> Part:
 @given(request=requests())
 def test_a_request_written_and_read_is_the_same_request(dialect: Any, request: CompletionRequest) -> None:
     """What the IR says of a request, the dialect's body says too, and nothing is lost on the way."""
-    context = EncodeRequest("up", minting(), stream=request.stream)
+    context = EncodeContext("up", minting(), stream=request.stream)
     body = dialect.encode_request(request, context)
     assert bare(dialect.decode_request(body, minting())) == bare(request)
     assert context.losses == []
@@ -182,7 +182,7 @@ def test_a_responses_stream_says_the_whole_answer(response: CompletionResponse) 
 @given(answers(seals=True))
 def test_a_responses_body_says_the_whole_answer(response: CompletionResponse) -> None:
     """Written whole and read again, an answer is the same, and is what the stream ends with."""
-    body = RESPONSES.encode_response(response, Asked("m", minting(), 7))
+    body = RESPONSES.encode_response(response, AnswerContext("m", minting(), 7))
     assert plain(RESPONSES.decode_response(body, minting())) == plain(response)
     assert from_events(RESPONSES, unfold(response))[-1]["response"] == body
 
@@ -199,6 +199,6 @@ def test_the_final_response_alone_is_enough(response: CompletionResponse, data: 
 @given(answers(seals=False))
 def test_streams_and_bodies_agree_between_the_two(response: CompletionResponse) -> None:
     """A Responses answer reaches a Chat client the same way whole and aggregated from a stream."""
-    body = RESPONSES.encode_response(response, Asked("m", minting(), 7))
+    body = RESPONSES.encode_response(response, AnswerContext("m", minting(), 7))
     streamed = from_events(RESPONSES, unfold(response))
     assert to_body(RESPONSES, CHAT, body) == aggregated(RESPONSES, CHAT, streamed)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
 
@@ -37,7 +37,7 @@ def test_a_request_is_not_changed_by_being_encoded(name: str) -> None:
             continue
         before: Any = copy.deepcopy(request)
         for dialect in DIALECTS.values():
-            dialect.encode_request(request, EncodeRequest("m", mint=lambda prefix: prefix + "x"))
+            dialect.encode_request(request, EncodeContext("m", mint=lambda prefix: prefix + "x"))
             assert request == before, f"{case['id']} encoded as {dialect.name}"
             assert body == case["input"], f"{case['id']} encoded as {dialect.name}"
         tried += 1

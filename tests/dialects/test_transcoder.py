@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import Asked
-from cliproxy.dialects.reading import StreamReader
+from cliproxy.dialects.interface import AnswerContext
+from cliproxy.dialects.readers import StreamReader
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.transcoder import Transcoder, Translation, relay_unchanged, translate
 from cliproxy.dialects.unchanged import UnchangedStream
-from cliproxy.dialects.writing import StreamWriter
+from cliproxy.dialects.writers import StreamWriter
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.request import CompletionRequest
 from tests.corpus.replay import framed, minter, payloads_of
@@ -104,8 +104,8 @@ ERRORS: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
-def asked(name: str, *, include_usage: bool = True) -> Asked:
-    return Asked("m", minter(), 7, CompletionRequest(name, "m", [], stream=True, include_usage=include_usage))
+def asked(name: str, *, include_usage: bool = True) -> AnswerContext:
+    return AnswerContext("m", minter(), 7, CompletionRequest(name, "m", [], stream=True, include_usage=include_usage))
 
 
 def start(source: str, target: str, **more: Any) -> Transcoder:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import Asked
+from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.transcoder import Transcoder, relay_unchanged
 from cliproxy.errors import ErrorDetail
@@ -16,8 +16,8 @@ from tests.corpus.replay import framed, minter, payloads_of
 from tests.dialects.test_transcoder import CHUNK, NAMES, STREAMS, WHOLE_AT, chat_chunk, gemini_object
 
 
-def asked(name: str, *, include_usage: bool = True) -> Asked:
-    return Asked("m", minter(), 7, CompletionRequest(name, "m", [], include_usage=include_usage))
+def asked(name: str, *, include_usage: bool = True) -> AnswerContext:
+    return AnswerContext("m", minter(), 7, CompletionRequest(name, "m", [], include_usage=include_usage))
 
 
 def relay(name: str, *, stream: bool = True, include_usage: bool = True, **more: Any) -> Transcoder:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cliproxy.errors import RequestFault
-from cliproxy.front.access import Client, Gate, candidates, host_of
+from cliproxy.front.access import AccessPolicy, Client, candidates, host_of
 from cliproxy.settings.model import ClientKey, Secret, Settings
-from cliproxy.settings.refusals import is_loopback
+from cliproxy.wire.addresses import is_loopback
 
 KEYED = Settings(api_keys=(ClientKey(Secret("sk-one")), ClientKey(Secret("sk-two"), strict_translation=True)))
 
 
-def status_of(gate: Gate, headers: dict[str, str], query: dict[str, str] | None = None) -> int:
+def status_of(gate: AccessPolicy, headers: dict[str, str], query: dict[str, str] | None = None) -> int:
     """The status a request is refused with; 200 when it is admitted."""
     try:
         gate.admit("127.0.0.1", headers, candidates(headers, query or {}))
@@ -43,19 +43,19 @@ def status_of(gate: Gate, headers: dict[str, str], query: dict[str, str] | None 
 )
 def test_keys(headers: dict[str, str], query: dict[str, str], status: int) -> None:
     """Any of the five places may hold the key; a wrong value in one does not hide a right one in another."""
-    assert status_of(Gate(KEYED), headers, query) == status
+    assert status_of(AccessPolicy(KEYED), headers, query) == status
 
 
 def test_the_matching_key_is_the_client() -> None:
     """The admitted client carries the entry its key belongs to, and shows no key."""
-    client = Gate(KEYED).admit("10.0.0.1", {}, ["nonsense", "sk-two"])
+    client = AccessPolicy(KEYED).admit("10.0.0.1", {}, ["nonsense", "sk-two"])
     assert client.key is KEYED.api_keys[1]
     assert "sk-two" not in client.label + repr(client)
 
 
 def test_empty_keys_admit_nobody() -> None:
     """A list whose only entries are empty strings is a list that matches nothing."""
-    gate = Gate(Settings(api_keys=(ClientKey(Secret("")),)))
+    gate = AccessPolicy(Settings(api_keys=(ClientKey(Secret("")),)))
     assert status_of(gate, {"authorization": "Bearer ", "x-api-key": ""}) == 401
 
 
@@ -74,13 +74,13 @@ def test_empty_keys_admit_nobody() -> None:
 )
 def test_keyless_host(host: str, status: int) -> None:
     """Without client keys only loopback names and allowed hosts are served: a rebound DNS name is not."""
-    gate = Gate(Settings(allowed_hosts=("Proxy.lan",)))
+    gate = AccessPolicy(Settings(allowed_hosts=("Proxy.lan",)))
     assert status_of(gate, {"host": host}) == status
 
 
 def test_keyed_host_is_free() -> None:
     """With a client key any Host will do."""
-    assert status_of(Gate(KEYED), {"host": "anything.example", "x-api-key": "sk-one"}) == 200
+    assert status_of(AccessPolicy(KEYED), {"host": "anything.example", "x-api-key": "sk-one"}) == 200
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_keyed_host_is_free() -> None:
 )
 def test_origin(headers: dict[str, str], allowed: bool) -> None:
     """A browser's request is served from listed origins and from our own pages only."""
-    gate = Gate(Settings(cors_origins=("https://app.example",)))
+    gate = AccessPolicy(Settings(cors_origins=("https://app.example",)))
     if allowed:
         gate.check_origin(headers)
     else:
@@ -120,7 +120,7 @@ def test_origin(headers: dict[str, str], allowed: bool) -> None:
 )
 def test_peer(peer: str, forwarded: str, seen: str) -> None:
     """The TCP peer counts, unless it is a trusted proxy; then the nearest hop that is not one."""
-    gate = Gate(Settings(trusted_proxies=("192.0.2.0/24",)))
+    gate = AccessPolicy(Settings(trusted_proxies=("192.0.2.0/24",)))
     assert gate.peer(peer, {"x-forwarded-for": forwarded}) == seen
 
 

@@ -8,9 +8,9 @@ import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import Amp, AmpMapping, RemoteManagement, Secret
+from tests.relay.test_relay import CHAT
 from tests.support.settings import compat, settings
 from tests.support.world import World
-from tests.test_relay import CHAT
 
 MANAGED = RemoteManagement(secret_key=Secret("manage-me"))
 COOLDOWNS = "/v0/management/cooldowns"

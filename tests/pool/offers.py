@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 
 from cliproxy.errors import ErrorDetail, UpstreamFailure
-from cliproxy.pool.credential import Credential
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk
+from cliproxy.routing.credential import Credential
 from cliproxy.settings.model import Routing, Secret, Settings
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.pool.cooldown import CAPS, Health
-from cliproxy.pool.pool import Hope, Lease, Pool, State
+from cliproxy.pool.pool import Lease, Pool, State, WaitReason
 from cliproxy.pool.verdict import Fault
 from tests.pool.offers import Plain, offer, verdict, walk
 
@@ -185,7 +185,7 @@ class Hopes(SynchronousTestCase):
 
     def test_nobody(self) -> None:
         """An empty walk has no hope."""
-        self.assertIs(Pool().prospect(walk(), 0.0).hope, Hope.NONE)
+        self.assertIs(Pool().outlook(walk(), 0.0).hope, WaitReason.NONE)
 
     def test_a_turn(self) -> None:
         """A full credential is worth waiting for, at most until another's cool-down ends."""
@@ -195,8 +195,8 @@ class Hopes(SynchronousTestCase):
         lease = pool.pick(walk(cooled), 0.0)
         assert lease is not None
         pool.fail(lease, verdict(429, 50.0), 0.0)
-        prospect = pool.prospect(walk(full, cooled), 0.0)
-        self.assertEqual((prospect.hope, prospect.due), (Hope.TURN, 50.0))
+        outlook = pool.outlook(walk(full, cooled), 0.0)
+        self.assertEqual((outlook.hope, outlook.due), (WaitReason.TURN, 50.0))
 
 
 @given(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.credentials.state_file import StateFile
+from cliproxy.daemon.state_file import StateFile
 from cliproxy.pool.cooldown import CAPS, Health
 from cliproxy.pool.pool import Pool, State
 from cliproxy.pool.state import parse, serialise

@@ -5,9 +5,9 @@ from typing import Any
 import attrs
 
 from cliproxy.jsontypes import JSONObject
-from cliproxy.pool.credential import Credential
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.registry import PROVIDERS
+from cliproxy.routing.credential import Credential
 from cliproxy.settings.model import Secret
 
 BASES = {

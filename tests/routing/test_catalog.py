@@ -1,8 +1,8 @@
 """Which names exist, and who serves them."""
 
-from cliproxy.pool.credential import Credential
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
 from cliproxy.routing.known_models import CATALOGUE, known
 from cliproxy.settings.model import CompatEntry, KeyEntry, ModelEntry, Secret, Settings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.pool.credential import Credential, Served
+from cliproxy.routing.credential import Credential, Served
 from cliproxy.routing.credentials import auth_index, credential_id, credentials_from, environment_keys, excludes
 from cliproxy.settings.model import CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
 

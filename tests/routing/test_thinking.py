@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
 from cliproxy.routing import known_models, thinking
@@ -211,7 +211,7 @@ def staged(name: str, client: str, body: Body, provider: str) -> Body:
     base, suffix = parse_suffix(name)
     info = MODELS.get(base) or known_models.known(base) or ModelInfo(base)
     if client != target:
-        context = EncodeRequest(base, lambda prefix: prefix, False, info.max_completion_tokens or None)
+        context = EncodeContext(base, lambda prefix: prefix, False, info.max_completion_tokens or None)
         body = DIALECTS[target].encode_request(DIALECTS[client].decode_request(body, context.mint), context)
     thinking.apply(body, client=client, provider=target, suffix=suffix, info=info, codex=provider == "codex")
     if target == "gemini":

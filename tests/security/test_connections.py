@@ -11,9 +11,9 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.front.site import MOST_CONNECTIONS, UNKNOWN_BYTES, most_connections
+from tests.relay.test_relay import CHAT, CHAT_ANSWER
 from tests.support.settings import settings
 from tests.support.world import World
-from tests.test_relay import CHAT, CHAT_ANSWER
 
 HEAD = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
 

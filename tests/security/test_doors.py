@@ -15,16 +15,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.amp.routes import AmpRoutes
 from cliproxy.errors import SettingsError
 from cliproxy.front import access
-from cliproxy.front.access import Gate
+from cliproxy.front.access import AccessPolicy
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.management.app import ManagementRoutes
-from cliproxy.service import CliproxyService, Remembered
+from cliproxy.service import BoundEndpoint, CliproxyService
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret, Settings
+from tests.relay.test_relay import CHAT, CHAT_ANSWER
 from tests.support.settings import settings
 from tests.support.world import World
-from tests.test_relay import CHAT, CHAT_ANSWER
 
 AMP = Amp(upstream_url="http://amp.test", upstream_api_key=Secret("amp-operator-key"))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "post")
@@ -83,7 +83,7 @@ class Keys(SynchronousTestCase):
 
     def test_every_key_is_compared(self) -> None:
         """Whether the first key is right, the last or none, as many comparisons of digests are made."""
-        gate = Gate(Settings(api_keys=tuple(ClientKey(Secret(f"sk-{number}")) for number in range(7))))
+        gate = AccessPolicy(Settings(api_keys=tuple(ClientKey(Secret(f"sk-{number}")) for number in range(7))))
         for offered in ("sk-0", "sk-6", "sk-nobody", "", "s" * 10_000):
             with mock.patch.object(access.hmac, "compare_digest", wraps=hmac.compare_digest) as compare:
                 gate.key([offered])
@@ -231,7 +231,7 @@ class Listening(SynchronousTestCase):
             (IPv4Address("TCP", "127.0.0.1", 1), True),
             (UNIXAddress(b"/run/x"), True),
         ):
-            port, endpoint = Port(address), Remembered(service._endpoint._check)
+            port, endpoint = Port(address), BoundEndpoint(service._endpoint._check)
             endpoint.endpoint = mock.Mock(listen=lambda factory, port=port: succeed(port))
             result = endpoint.listen(None)
             if fine:

@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.settings.model import KeyEntry, ModelEntry, Secret
+from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import compat, settings
 from tests.support.world import Received, World
-from tests.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI_ANSWER, RESPONSES
 
 INPUT = 10 * 1024
 #: Memory above what a plain request costs. The law is a megabyte; the sums of four object models do not end on a round one.

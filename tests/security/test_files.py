@@ -15,19 +15,20 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.control import Memory, OwnersDoor, credits_path, socket_path, state_path
-from cliproxy.credentials.state_file import StateFile, write_whole
+from cliproxy.daemon.control_socket import ControlSocket, socket_path
+from cliproxy.daemon.reload import Reloader
+from cliproxy.daemon.state_file import SavedState, StateFile, credits_path, state_path
 from cliproxy.errors import SettingsError
 from cliproxy.jsontypes import dumps
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.state import parse
-from cliproxy.reload import Reloader
 from cliproxy.settings.load import load
 from cliproxy.settings.model import Settings
+from cliproxy.wire.files import write_whole
+from tests.relay.test_relay import CHAT
 from tests.support.scratch import scratch
 from tests.support.settings import settings
 from tests.support.world import World
-from tests.test_relay import CHAT
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -66,9 +67,9 @@ class Planted(SynchronousTestCase):
         world.vendor("chat.test").script = lambda request: request.answer(429, {"error": {"message": "no"}})
         return world
 
-    def cool(self, world: World) -> Memory:
+    def cool(self, world: World) -> SavedState:
         """Serve, cool a credential, and remember it."""
-        memory = Memory(world.service, world.reactor)
+        memory = SavedState(world.service, world.reactor)
         memory.startService()
         self.assertEqual(world.post("/v1/chat/completions", CHAT).status, 429)
         world.pass_time(10)
@@ -104,7 +105,7 @@ class Planted(SynchronousTestCase):
         for auth in (self.victim, self.victim / "below", Path("/proc/nowhere")):
             self.auth = auth
             world = self.world()
-            door = OwnersDoor(world.service, reactor)
+            door = ControlSocket(world.service, reactor)
             door.startService()
             self.cool(world)
             door.stopService()
@@ -131,7 +132,7 @@ class Planted(SynchronousTestCase):
     def test_two_daemons(self) -> None:
         """Two daemons in one auth-dir both serve; the second has no socket; neither file is ever half written."""
         first, second = self.world(), self.world()
-        doors = [OwnersDoor(world.service, reactor) for world in (first, second)]
+        doors = [ControlSocket(world.service, reactor) for world in (first, second)]
         for door in doors:
             door.startService()
             self.addCleanup(door.stopService)
@@ -158,7 +159,7 @@ class OwnersSocket(SynchronousTestCase):
             )  # type: ignore[attr-defined]
             before = os.umask(0)
             try:
-                door = OwnersDoor(world.service, listening)
+                door = ControlSocket(world.service, listening)
                 door.startService()
                 self.assertEqual(os.umask(0), 0)
             finally:
@@ -175,7 +176,7 @@ class OwnersSocket(SynchronousTestCase):
         place = scratch(self) / ("x" * 120)
         world = World(settings(auth_dir=place))
         self.addCleanup(world.close)
-        door = OwnersDoor(world.service, reactor)
+        door = ControlSocket(world.service, reactor)
         door.startService()
         self.assertIsNone(door._port)
         door.stopService()
@@ -188,7 +189,7 @@ class OwnersSocket(SynchronousTestCase):
             with socket.socket(socket.AF_UNIX) as other:
                 other.bind(str(socket_path(world.service.settings)))
                 other.listen()
-                door = OwnersDoor(world.service, reactor)
+                door = ControlSocket(world.service, reactor)
                 door.startService()
                 self.assertIsNone(door._port)
                 door.stopService()

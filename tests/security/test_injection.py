@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.errors import SettingsError
 from cliproxy.settings.load import loads
 from cliproxy.settings.model import Amp, Secret
+from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE
 from tests.support.settings import compat, settings
 from tests.support.world import Call, World
-from tests.test_relay import CHAT, CHAT_ANSWER, CLAUDE
 
 NASTY = "a\r\nX-Injected: 1\r\n\r\nHTTP/1.1 200 OK\x1b[31m\x1b]0;t\x07\x00\x9b31m\u2028\u202e\x7f"
 

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret
 from cliproxy.wire.paths import is_canonical
+from tests.relay.test_relay import CLAUDE
 from tests.support.settings import settings
 from tests.support.world import World
-from tests.test_relay import CLAUDE
 
 KEY = "sk-test/client+key"
 AMP = Amp(upstream_url="http://amp.test", upstream_api_key=Secret("amp-operator-key"))

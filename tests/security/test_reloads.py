@@ -6,9 +6,9 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import ClientKey, CompatEntry, CompatKey, ModelEntry, Secret, Settings
+from tests.relay.test_relay import CHAT, CHAT_ANSWER, chunk
 from tests.support.settings import settings
 from tests.support.world import Received, World
-from tests.test_relay import CHAT, CHAT_ANSWER, chunk
 
 STREAMS = 50
 RELOADS = 100

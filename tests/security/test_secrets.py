@@ -16,14 +16,14 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.logger import eventAsText as event_as_text
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.cli import run
+from cliproxy.cli.main import run
+from cliproxy.cli.terminal import Terminal
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.load import examine_text, loads
 from cliproxy.settings.model import Secret, Settings, Streaming
-from cliproxy.terminal import Terminal
+from tests.relay.test_relay import CHAT, CLAUDE, GEMINI, RESPONSES
 from tests.support.scratch import scratch
 from tests.support.world import Call, Received, World
-from tests.test_relay import CHAT, CLAUDE, GEMINI, RESPONSES
 
 #: Every secret-bearing place of a configuration, each with a canary of its own.
 CONFIG = """

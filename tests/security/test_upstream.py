@@ -7,9 +7,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import Amp, ClientKey, Secret
+from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import settings
 from tests.support.world import Vendor, World
-from tests.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 
 KEY = "sk-client-key-0001"
 OTHER = "sk-client-key-0002"

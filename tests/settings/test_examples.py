@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.settings.initial import initial_text
+from cliproxy.cli.template import initial_text
 from cliproxy.settings.load import loads
 from cliproxy.settings.model import Secret, Settings
 from cliproxy.settings.rules import key_of

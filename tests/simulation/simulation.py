@@ -13,26 +13,26 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from cliproxy.errors import UpstreamFailure
+from cliproxy.failover.leases import RETRY_FLOOR, RETRY_SHARE
 from cliproxy.pool.cooldown import CAPS
-from cliproxy.pool.credential import Credential
 from cliproxy.pool.offer import Key, key_of
 from cliproxy.pool.pool import Lease, State
 from cliproxy.pool.state import parse, serialise
 from cliproxy.pool.verdict import Fault
 from cliproxy.pool.walk import Walk, eligible
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.settings.model import STRATEGIES, Affinity, QuotaExceeded, Routing, Settings, Streaming
-from cliproxy.upstream.leases import RETRY_FLOOR, RETRY_SHARE
+from tests.failover.scripted import candidate, credential
 from tests.simulation.subject import AttemptSeam, Client
 from tests.simulation.vendors import Vendor
-from tests.upstream.scripted import candidate, credential
 
 MODELS: Final = ("m", "n")
 #: By then everything must have ended by itself: clients stop coming after a minute, hints wait at most an hour.
 FOREVER: Final = 40_000.0
 #: Vendors' answers that are the client's at once (429 without switch-project).
 AT_ONCE: Final = (400, 429)
-_HAIR: Final = 1e-5
+_EPSILON: Final = 1e-5
 
 
 class Broken(AssertionError):
@@ -182,7 +182,9 @@ class Simulation:
         after = parse(serialise(before, now=now, wall=wall), now=now, wall=wall - 3600)
         for key, health in after.items():
             if health.until is not None and health.reason is not None:
-                self._tell(health.until - now <= CAPS[health.reason] + _HAIR, f"{key} comes back longer than its cap")
+                self._tell(
+                    health.until - now <= CAPS[health.reason] + _EPSILON, f"{key} comes back longer than its cap"
+                )
         same = parse(serialise(before, now=now, wall=wall), now=now, wall=wall)
         self._tell(same.keys() == before.keys(), "a restart forgets or invents")
 
@@ -291,7 +293,7 @@ class Simulation:
         now, pool = self.clock.seconds(), self.subject.pool
         for key, health in pool.cooldowns().items():
             if health.until is not None and health.reason is not None:
-                self._tell(health.until - now <= CAPS[health.reason] + _HAIR, f"{key} cools longer than its cap")
+                self._tell(health.until - now <= CAPS[health.reason] + _EPSILON, f"{key} cools longer than its cap")
             self._tell(not health.blameless, f"{key} is remembered for nothing")
         held = Counter(lease.candidate.credential.id for lease in self.open)
         for owner in self.owners:

@@ -15,10 +15,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 
 from cliproxy.errors import RequestFault, UpstreamFailure
+from cliproxy.failover.failover import Failover, Plan
 from cliproxy.pool.pool import Lease, Pool
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.settings.model import Settings
-from cliproxy.upstream.failover import Failover, Plan
 from tests.simulation.vendors import Vendor
 
 

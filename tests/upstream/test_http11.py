@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.upstream.client import UpstreamResponse
-from cliproxy.upstream.coding import GzipDecoder
+from cliproxy.wire.coding import GzipDecoder
 from tests.upstream.peers import OK, TIMEOUTS, NetworkCase, Sink, request
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n"

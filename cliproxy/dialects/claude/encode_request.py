@@ -8,7 +8,7 @@ from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
 from cliproxy.dialects.claude.repair import repair
 from cliproxy.dialects.effort import budget_of
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_ids, wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
@@ -21,7 +21,7 @@ DEFAULT_MAX_TOKENS: Final = 32000
 _MAX_DEPTH: Final = 100
 
 
-def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Anthropic's dialect is copied near verbatim."""
     if request.origin == "claude" and request.extras is not None:
         body = {**request.extras.members, "model": context.model}
@@ -33,7 +33,7 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
     return _translated(request, context)
 
 
-def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
     names = wire_names(request, "claude")
     system = [
@@ -67,7 +67,7 @@ def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObjec
     return body
 
 
-def _max_tokens(request: CompletionRequest, context: EncodeRequest) -> int:
+def _max_tokens(request: CompletionRequest, context: EncodeContext) -> int:
     if request.sampling.max_tokens is not None:
         return request.sampling.max_tokens
     return min(DEFAULT_MAX_TOKENS, context.max_output_tokens or DEFAULT_MAX_TOKENS)

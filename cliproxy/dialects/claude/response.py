@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from cliproxy.dialects import faults, signatures
-from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, objects, text
 from cliproxy.dialects.toolids import arguments_object, call_arguments
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -125,7 +125,7 @@ def _read_block(block: JSONObject, mint: Mint) -> Part | None:
     return OpaquePart("claude", block)
 
 
-def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONObject:
     """Write a client's whole answer. One that was read from Anthropic's dialect is given back as it was."""
     if response.extras is not None and response.extras.origin == "claude":
         return response.extras.members
@@ -141,7 +141,7 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
     }
 
 
-def _write_block(part: Part, asked: Asked) -> JSONObject | None:
+def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:
     if isinstance(part, TextPart):
         if part.refusal:
             asked.losses.append(Loss("refusal marker"))
@@ -160,6 +160,6 @@ def _write_block(part: Part, asked: Asked) -> JSONObject | None:
     return None
 
 
-def call_block(call_id: str, name: str, asked: Asked) -> JSONObject:
+def call_block(call_id: str, name: str, asked: AnswerContext) -> JSONObject:
     """A ``tool_use`` block before its input, in the client's spelling of the tool."""
     return {"type": "tool_use", "id": call_id, "name": asked.tool_names.get(name, name), "input": {}}

@@ -9,7 +9,7 @@ import attrs
 from cliproxy.dialects import faults, signatures
 from cliproxy.dialects.claude.errors import terminal_error
 from cliproxy.dialects.claude.response import call_block, read_finish, read_usage, write_finish, write_usage
-from cliproxy.dialects.interface import Asked, Mint, Payload
+from cliproxy.dialects.interface import AnswerContext, Mint, Payload
 from cliproxy.dialects.members import filled, integer, member
 from cliproxy.ir.content import Signature
 from cliproxy.ir.events import (
@@ -222,7 +222,7 @@ class ClaudeStreamDecoder:
 class ClaudeStreamEncoder:
     """Well-ordered neutral events in, Anthropic events out: one block open at a time, numbered without gaps."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: AnswerContext) -> None:
         self._asked = asked
         self._index = -1
         self._delta_type = "text_delta"

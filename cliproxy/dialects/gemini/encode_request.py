@@ -7,7 +7,7 @@ from typing import Final
 from cliproxy.dialects.gemini.encode_contents import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
 from cliproxy.dialects.gemini.repair import repair
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
@@ -17,7 +17,7 @@ from cliproxy.jsontypes import JSONObject
 _ADAPTIVE: Final = {"minimal": 512, "low": 1024, "medium": 8192}
 
 
-def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Gemini's dialect is copied near verbatim."""
     if request.origin == "gemini" and request.extras is not None:
         body = {key: value for key, value in request.extras.members.items() if key not in ("model", "stream")}
@@ -27,7 +27,7 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
     return _translated(request, context)
 
 
-def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
     names = wire_names(request, "gemini")
     losses.extend(Loss("cache_control", "system") for segment in request.system if segment.cache is not None)

@@ -9,7 +9,7 @@ from cliproxy.dialects import faults, signatures
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
 from cliproxy.dialects.gemini.spelling import of, parts_of
-from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, objects
 from cliproxy.dialects.toolids import arguments_object, call_arguments
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -68,7 +68,7 @@ def write_finish(finish: Finish) -> str:
     return finish.raw if finish.raw and own is not None and _FINISH_REASON[own] == usual else usual
 
 
-def note_finish(finish: Finish, asked: Asked) -> None:
+def note_finish(finish: Finish, asked: AnswerContext) -> None:
     """Record what ``finishReason`` cannot say."""
     if finish.stop_sequence is not None:
         asked.losses.append(Loss("matched stop sequence"))
@@ -180,7 +180,7 @@ def read_call(part: JSONObject, call: JSONObject, mint: Mint) -> ToolCallPart:
     )
 
 
-def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONObject:
     """Write a client's whole answer. One that was read from Gemini's dialect is given back as it was."""
     if response.extras is not None and response.extras.origin == "gemini":
         return response.extras.members
@@ -201,11 +201,11 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
     }
 
 
-def _write_parts(parts: list[Part], asked: Asked) -> list[JSONObject]:
+def _write_parts(parts: list[Part], asked: AnswerContext) -> list[JSONObject]:
     return [written for part in parts if (written := _write_part(part, asked)) is not None]
 
 
-def _write_part(part: Part, asked: Asked) -> JSONObject | None:
+def _write_part(part: Part, asked: AnswerContext) -> JSONObject | None:
     if isinstance(part, TextPart):
         if part.refusal:
             asked.losses.append(Loss("refusal marker"))
@@ -223,7 +223,7 @@ def _write_part(part: Part, asked: Asked) -> JSONObject | None:
     return None if not isinstance(part, MediaPart) else write_media(part)
 
 
-def write_call(call: ToolCallPart, asked: Asked) -> JSONObject:
+def write_call(call: ToolCallPart, asked: AnswerContext) -> JSONObject:
     """A ``functionCall`` part in the client's spelling of the tool; an id of our own making is not said."""
     name = asked.tool_names.get(call.name, call.name)
     written: JSONObject = {"name": name, "args": arguments_object(call_arguments(call))}

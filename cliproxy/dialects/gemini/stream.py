@@ -22,7 +22,7 @@ from cliproxy.dialects.gemini.response import (
     write_usage,
 )
 from cliproxy.dialects.gemini.spelling import of, parts_of
-from cliproxy.dialects.interface import Asked, Mint, Payload
+from cliproxy.dialects.interface import AnswerContext, Mint, Payload
 from cliproxy.dialects.members import filled, objects
 from cliproxy.ir.content import MediaPart, ToolCallPart
 from cliproxy.ir.events import (
@@ -162,7 +162,7 @@ class GeminiStreamDecoder:
 class GeminiStreamEncoder:
     """Well-ordered neutral events in, Gemini's objects out. A call is written when it is whole, the finish last."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: AnswerContext) -> None:
         self._asked = asked
         self._id = ""
         self._model = asked.model

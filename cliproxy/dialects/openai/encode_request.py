@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cliproxy.dialects import media
 from cliproxy.dialects.effort import effort_word
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.openai.encode_tools import write_choice, write_tools
 from cliproxy.dialects.toolids import call_arguments, wire_names
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
@@ -15,7 +15,7 @@ from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, System
 from cliproxy.jsontypes import JSON, JSONObject
 
 
-def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Chat is copied near verbatim (dialects.md 22)."""
     if request.origin == "openai" and request.extras is not None:
         body = {**request.extras.members, "model": context.model}
@@ -30,7 +30,7 @@ def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONOb
     return body
 
 
-def _translated(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     names = wire_names(request, "openai")
     body: JSONObject = {"model": context.model, "messages": _Messages(request, names, context.losses).written()}
     tools = write_tools(request, names, context.losses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects.interface import DONE, Asked, Payload
+from cliproxy.dialects.interface import DONE, AnswerContext, Payload
 from cliproxy.dialects.openai.errors import terminal_error
 from cliproxy.dialects.openai.response import (
     custom_tools,
@@ -33,7 +33,7 @@ _TEXT_MEMBER = {"text": "content", "reasoning": "reasoning_content", "refusal": 
 class StreamEncoder:
     """One client stream. Input is well ordered: one part open at a time."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: AnswerContext) -> None:
         self._asked = asked
         self._head: JSONObject = {}
         self._open: PartStarted | None = None

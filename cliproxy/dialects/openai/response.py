@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from cliproxy.dialects import faults, media
-from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects
 from cliproxy.dialects.toolids import call_arguments, custom_input
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -144,7 +144,7 @@ def read_image(item: JSONObject) -> MediaPart:
     return media.image(_image_url(item) or "")
 
 
-def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONObject:
     """Write a client's whole answer. One that was read from Chat is given back as it was."""
     if response.extras is not None and response.extras.origin == "openai":
         return response.extras.members
@@ -168,7 +168,7 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
     }
 
 
-def _write_message(parts: list[Part], asked: Asked) -> JSONObject:
+def _write_message(parts: list[Part], asked: AnswerContext) -> JSONObject:
     texts: list[str] = []
     refusals: list[str] = []
     thoughts: list[str] = []
@@ -212,14 +212,14 @@ def note_finish(losses: list[Loss], finish: Finish) -> None:
         losses.append(Loss("matched stop sequence"))
 
 
-def custom_tools(asked: Asked) -> frozenset[str]:
+def custom_tools(asked: AnswerContext) -> frozenset[str]:
     """The client's names of its free-text tools."""
     if asked.request is None:
         return frozenset()
     return frozenset(tool.name for tool in asked.request.tools if isinstance(tool, FunctionTool) and tool.custom)
 
 
-def write_call(call: ToolCallPart, asked: Asked, free_text: frozenset[str]) -> JSONObject:
+def write_call(call: ToolCallPart, asked: AnswerContext, free_text: frozenset[str]) -> JSONObject:
     """A call in the client's spelling; one of a free-text tool is unwrapped from ``{"input": text}`` again."""
     name = asked.tool_names.get(call.name, call.name)
     if name in free_text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cliproxy.dialects import media
 from cliproxy.dialects.effort import effort_word
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.responses.encode_tools import write_choice, write_tools
 from cliproxy.dialects.toolids import wire_ids, wire_names
 from cliproxy.ir.content import MediaPart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
@@ -16,7 +16,7 @@ _ENCRYPTED = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 
 
-def encode_request(request: CompletionRequest, context: EncodeRequest) -> JSONObject:
+def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Responses is copied near verbatim (dialects.md 22)."""
     if request.origin == "responses" and request.extras is not None:
         body = {**request.extras.members, "model": context.model}

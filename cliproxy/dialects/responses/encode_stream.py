@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliproxy.dialects.interface import Asked, Payload
+from cliproxy.dialects.interface import AnswerContext, Payload
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.errors import stream_error, terminal_error
 from cliproxy.errors import ErrorDetail
@@ -31,7 +31,7 @@ class StreamEncoder:
     ``_delta`` is the kind of event that the open item's text goes out as, or None where it waits for the end.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: AnswerContext) -> None:
         self._asked = asked
         self._names = items.ToolNames(asked)
         self._sequence = 0

@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from cliproxy.dialects import signatures
-from cliproxy.dialects.interface import Asked
+from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.members import filled, integer, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
 from cliproxy.dialects.toolids import arguments_object, custom_input
@@ -42,14 +42,14 @@ _ECHOED: Final[dict[str, JSON]] = {
 }
 
 
-def response_id(upstream: str | None, asked: Asked) -> str:
+def response_id(upstream: str | None, asked: AnswerContext) -> str:
     """``resp_`` and the upstream's id, or a fresh one."""
     if not upstream:
         return asked.mint("resp_")
     return upstream if upstream.startswith("resp_") else f"resp_{upstream}"
 
 
-def envelope(asked: Asked, id_: str, model: str | None, created: int | None) -> JSONObject:
+def envelope(asked: AnswerContext, id_: str, model: str | None, created: int | None) -> JSONObject:
     """A response object with everything but its course: ``status``, ``output`` and ``usage`` are still those of a start."""
     said = asked.body
     echo = {key: default if said.get(key) is None else said[key] for key, default in _ECHOED.items()}
@@ -204,7 +204,7 @@ def image_item(id_: str, part: MediaPart) -> JSONObject:
 class ToolNames:
     """How the client spelt its tools: namespace and free text restored (see ``decode_tools``)."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: AnswerContext) -> None:
         self._names = asked.tool_names
         tools = asked.request.tools if asked.request is not None else []
         self._tools = {tool.name: tool for tool in tools if isinstance(tool, FunctionTool)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from cliproxy.dialects import faults, signatures
-from cliproxy.dialects.interface import Asked, Mint
+from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
@@ -102,7 +102,7 @@ def _spoken(item: JSONObject) -> list[Part]:
     return parts
 
 
-def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
+def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONObject:
     """Write a client's whole answer. One that was read from Responses is given back as it was."""
     if response.extras is not None and response.extras.origin == "responses":
         return response.extras.members
@@ -121,7 +121,7 @@ def encode_response(response: CompletionResponse, asked: Asked) -> JSONObject:
 class _Output:
     """The items of a whole answer; text and refusals in a row are one message, text in a row is one part."""
 
-    def __init__(self, stem: str, asked: Asked) -> None:
+    def __init__(self, stem: str, asked: AnswerContext) -> None:
         self.items: list[JSONObject] = []
         self.redacted = items.Redacted()
         self.stem = stem

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.claude.repair import repair
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.interface import Dialect, EncodeRequest
+from cliproxy.dialects.interface import Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.dialects.signatures import wrap
@@ -258,7 +258,7 @@ class Encoding(SynchronousTestCase):
         request = CHAT.decode_request({"model": "m", "messages": [USER]}, minting())
         for known, expected in ((None, 32000), (8192, 8192), (64000, 32000)):
             with self.subTest(known=known):
-                context = EncodeRequest("up", minting(), max_output_tokens=known)
+                context = EncodeContext("up", minting(), max_output_tokens=known)
                 self.assertEqual(CLAUDE.encode_request(request, context)["max_tokens"], expected)
 
     def test_tool_choice(self) -> None:
@@ -334,7 +334,7 @@ class Encoding(SynchronousTestCase):
         for _, body in corpus("openai", "request"):
             request = CHAT.decode_request(body, minting())
             before = copy.deepcopy(request)
-            CLAUDE.encode_request(request, EncodeRequest("up", minting()))
+            CLAUDE.encode_request(request, EncodeContext("up", minting()))
             self.assertEqual(request, before)
 
 

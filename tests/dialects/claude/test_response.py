@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.claude.response import read_finish, read_usage, write_finish, write_usage
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.interface import Asked, Dialect
+from cliproxy.dialects.interface import AnswerContext, Dialect
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -27,7 +27,7 @@ STOP = Finish("stop")
 
 
 def encoded(*parts: Any, finish: Finish = STOP, **members: Any) -> tuple[Any, list[tuple[str, bool]]]:
-    asked = Asked("asked-model", minting(), NOW, tool_names={"wire": "Client.Name"})
+    asked = AnswerContext("asked-model", minting(), NOW, tool_names={"wire": "Client.Name"})
     body = CLAUDE.encode_response(CompletionResponse(list(parts), finish, **members), asked)
     check_claude(body)
     return body, [(loss.what, loss.meaning) for loss in asked.losses]

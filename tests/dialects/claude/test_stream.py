@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.interface import DONE, Asked, Dialect
+from cliproxy.dialects.interface import DONE, AnswerContext, Dialect
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.errors import ErrorDetail
@@ -198,7 +198,7 @@ class Encoding(SynchronousTestCase):
 
     def test_every_kind_of_part(self) -> None:
         """Parts become blocks numbered without gaps; what cannot be said takes no number."""
-        asked = Asked("asked", minting(), NOW, tool_names={"wire": "Client.Name"})
+        asked = AnswerContext("asked", minting(), NOW, tool_names={"wire": "Client.Name"})
         answer = CompletionResponse(
             [
                 ReasoningPart("why", signature=Signature("gemini", "QUJD")),

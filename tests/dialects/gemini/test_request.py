@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
 from cliproxy.dialects.gemini.repair import repair
-from cliproxy.dialects.interface import Dialect, EncodeRequest
+from cliproxy.dialects.interface import Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.dialects.signatures import SENTINEL, wrap
@@ -535,7 +535,7 @@ class Encoding(SynchronousTestCase):
         shown: Part = MediaPart("image", mime="image/png", data="QUJD")
         request.messages[0].role = "assistant"
         request.messages[0].parts = [shown]
-        body = GEMINI.encode_request(request, EncodeRequest("up", minting()))
+        body = GEMINI.encode_request(request, EncodeContext("up", minting()))
         self.assertEqual(body["contents"][0]["parts"][0]["thoughtSignature"], SENTINEL)
 
     def test_the_ir_is_not_touched(self) -> None:
@@ -544,14 +544,14 @@ class Encoding(SynchronousTestCase):
             for _, body in corpus(source.name, "request"):
                 request = source.decode_request(body, minting())
                 before = copy.deepcopy(request)
-                GEMINI.encode_request(request, EncodeRequest("up", minting()))
+                GEMINI.encode_request(request, EncodeContext("up", minting()))
                 self.assertEqual(request, before)
 
     def test_a_forced_tool_of_anothers_is_a_loss(self) -> None:
         """A choice of a tool only another vendor has cannot be kept."""
         request = decoded({"contents": [user({"text": "x"})], "tools": [{"functionDeclarations": [{"name": "f"}]}]})
         request.origin, request.tool_choice = "responses", ToolChoice("required", builtin="file_search")
-        context = EncodeRequest("up", minting())
+        context = EncodeContext("up", minting())
         self.assertNotIn("toolConfig", GEMINI.encode_request(request, context))
         self.assertEqual([(loss.what, loss.meaning) for loss in context.losses], [("tool_choice file_search", True)])
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
 from cliproxy.dialects.gemini.response import read_created, read_finish, read_usage, write_finish, write_usage
-from cliproxy.dialects.interface import Asked, Dialect
+from cliproxy.dialects.interface import AnswerContext, Dialect
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -27,7 +27,7 @@ STOP = Finish("stop")
 
 
 def encoded(*parts: Any, finish: Finish = STOP, **members: Any) -> tuple[Any, list[str]]:
-    asked = Asked("asked-model", minting(), NOW, tool_names={"wire": "Client.Name"})
+    asked = AnswerContext("asked-model", minting(), NOW, tool_names={"wire": "Client.Name"})
     body = GEMINI.encode_response(CompletionResponse(list(parts), finish, **members), asked)
     check_gemini(body)
     return body, [loss.what for loss in asked.losses]

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.interface import DONE, Asked, Dialect
+from cliproxy.dialects.interface import DONE, AnswerContext, Dialect
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 from cliproxy.errors import ErrorDetail
@@ -171,7 +171,7 @@ class Encoding(SynchronousTestCase):
 
     def test_every_kind_of_part(self) -> None:
         """Deltas pass one by one, calls when they are whole, the finish and the usage last."""
-        asked = Asked("asked", minting(), NOW, tool_names={"wire": "Client.Name"})
+        asked = AnswerContext("asked", minting(), NOW, tool_names={"wire": "Client.Name"})
         answer = CompletionResponse(
             [
                 ReasoningPart("why", signature=Signature("claude", "QUJD")),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
     CacheHint,
@@ -41,7 +41,7 @@ def decoded(*messages: dict[str, Any], **members: Any) -> CompletionRequest:
 
 def encoded(request: CompletionRequest, *, stream: bool = False) -> tuple[Any, list[Loss]]:
     """A request's body and its losses; the body is one the SDK's types know."""
-    context = EncodeRequest("up", minting(), stream=stream)
+    context = EncodeContext("up", minting(), stream=stream)
     body = CHAT.encode_request(request, context)
     check_chat_request(body)
     return body, context.losses
@@ -63,7 +63,7 @@ def assistant(*parts: Part, was_list: bool = True) -> Message:
 @pytest.mark.parametrize(("name", "body"), corpus("openai", "request"))
 def test_the_dialects_own_bodies_survive(name: str, body: Any) -> None:
     """Decode then encode changes nothing but the model's name and, in a stream, the wish for usage."""
-    context = EncodeRequest("up", minting(), stream=body["stream"])
+    context = EncodeContext("up", minting(), stream=body["stream"])
     again = CHAT.encode_request(CHAT.decode_request(body, minting()), context)
     assert again == {**body, "model": "up"}
     assert context.losses == []
@@ -73,7 +73,7 @@ def test_a_streaming_upstream_is_always_asked_for_usage() -> None:
     """The wish for usage is merged into the client's stream options; the client's own body is not touched."""
     body = {"model": "m", "messages": [], "stream": True, "stream_options": {"include_obfuscation": False}}
     request = CHAT.decode_request(body, minting())
-    again = CHAT.encode_request(request, EncodeRequest("up", minting(), stream=True))
+    again = CHAT.encode_request(request, EncodeContext("up", minting(), stream=True))
     assert again["stream_options"] == {"include_obfuscation": False, "include_usage": True}
     assert body["stream_options"] == {"include_obfuscation": False}
     assert not request.include_usage
@@ -82,7 +82,7 @@ def test_a_streaming_upstream_is_always_asked_for_usage() -> None:
 def test_an_upstream_that_does_not_stream_gets_no_stream_options() -> None:
     """OpenAI refuses them without a stream."""
     body = {"model": "m", "messages": [], "stream": True, "stream_options": {"include_usage": True}}
-    again = CHAT.encode_request(CHAT.decode_request(body, minting()), EncodeRequest("up", minting()))
+    again = CHAT.encode_request(CHAT.decode_request(body, minting()), EncodeContext("up", minting()))
     assert again == {"model": "up", "messages": [], "stream": False}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import Asked
+from cliproxy.dialects.interface import AnswerContext
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import MediaPart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -23,10 +23,10 @@ def answer(message: dict[str, Any], finish: str | None = "stop", **members: Any)
     )
 
 
-def written(*parts: Part, finish: Finish | None = None, asked: Asked | None = None, **members: Any) -> Any:
+def written(*parts: Part, finish: Finish | None = None, asked: AnswerContext | None = None, **members: Any) -> Any:
     """The client's body of an answer; one the SDK's types know."""
     response = CompletionResponse(list(parts), finish or Finish("stop"), **members)
-    body = CHAT.encode_response(response, asked or Asked("asked", minting(), NOW))
+    body = CHAT.encode_response(response, asked or AnswerContext("asked", minting(), NOW))
     check_chat(body)
     return body
 
@@ -143,7 +143,7 @@ def test_an_empty_answer_has_null_content() -> None:
 
 def test_parts_are_gathered_into_the_message() -> None:
     """Texts run together, thoughts are parted by a blank line, images and calls are listed, losses are said."""
-    asked = Asked("asked", minting(), NOW, tool_names={"a_b": "a.b"})
+    asked = AnswerContext("asked", minting(), NOW, tool_names={"a_b": "a.b"})
     body = written(
         ReasoningPart("one", signature=Signature("claude", "s")),
         ReasoningPart("", redacted="zzz"),

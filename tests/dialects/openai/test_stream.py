@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import DONE, Asked
+from cliproxy.dialects.interface import DONE, AnswerContext
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import MediaPart, Signature
 from cliproxy.ir.events import (
@@ -214,7 +214,7 @@ def test_an_error_ends_the_stream_at_once() -> None:
     assert texts(events) == [("text", "x")]
 
 
-def streamed(*events: Event, asked: Asked | None = None) -> list[Any]:
+def streamed(*events: Event, asked: AnswerContext | None = None) -> list[Any]:
     """A client's payloads; chunks the SDK's types know."""
     payloads = from_events(CHAT, [ResponseStarted(id="i", model="m", created=5), *events], asked)
     check_chat_stream([payload for payload in payloads if "error" not in payload])
@@ -250,7 +250,7 @@ def test_a_call_without_arguments_delivers_an_empty_object() -> None:
         PartStarted(9, "tool_call", call_id="c2", name="a_b"),
         PartDelta(9, '{"x":1}'),
         PartEnded(9),
-        asked=Asked("m", minting(), NOW, tool_names={"a_b": "a.b"}),
+        asked=AnswerContext("m", minting(), NOW, tool_names={"a_b": "a.b"}),
     )
     assert [delta["tool_calls"][0] for delta in deltas(payloads)[1:]] == [
         {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": ""},
@@ -277,7 +277,7 @@ def test_a_free_text_call_is_unwrapped_at_its_end() -> None:
 
 def test_what_chat_cannot_show_is_lost_and_said() -> None:
     """Signatures, redacted reasoning and the matched stop sequence are recorded; pings and foreign payloads are not."""
-    asked = Asked("m", minting(), NOW)
+    asked = AnswerContext("m", minting(), NOW)
     payloads = streamed(
         PartStarted(1, "reasoning"), PartDelta(1, "r"), PartEnded(1, Signature("claude", "s")),
         PartStarted(2, "reasoning", redacted="zzz"), PartEnded(2), Ping(), Opaque("claude", {}),

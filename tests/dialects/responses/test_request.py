@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects import signatures
-from cliproxy.dialects.interface import EncodeRequest
+from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.responses.decode_items import redacted_envelope
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
@@ -53,7 +53,7 @@ def decoded(*items: Any, **members: Any) -> CompletionRequest:
 
 def encoded(request: CompletionRequest, *, stream: bool = False) -> tuple[Any, list[Loss]]:
     """A request's body and its losses; the body is one the SDK's types know."""
-    context = EncodeRequest("up", minting(), stream=stream)
+    context = EncodeContext("up", minting(), stream=stream)
     body = RESPONSES.encode_request(request, context)
     check_responses_request(body)
     return body, context.losses
@@ -75,7 +75,7 @@ def assistant(*parts: Part) -> Message:
 @pytest.mark.parametrize(("name", "body"), corpus("responses", "request"))
 def test_the_dialects_own_bodies_survive(name: str, body: Any) -> None:
     """Decode then encode changes nothing but the model's name: store, include and namespaces stay as they are."""
-    context = EncodeRequest("up", minting(), stream=body.get("stream", False))
+    context = EncodeContext("up", minting(), stream=body.get("stream", False))
     again = RESPONSES.encode_request(RESPONSES.decode_request(body, minting()), context)
     assert again == {**body, "model": "up"}
     assert context.losses == []

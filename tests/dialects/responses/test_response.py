@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cliproxy.dialects.interface import Asked
+from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.responses.decode_items import redacted_envelope
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
@@ -22,10 +22,10 @@ def answer(*output: Any, **members: Any) -> CompletionResponse:
     return RESPONSES.decode_response({"status": "completed", "output": list(output), **members}, minting())
 
 
-def written(*parts: Part, finish: Finish | None = None, asked: Asked | None = None, **members: Any) -> Any:
+def written(*parts: Part, finish: Finish | None = None, asked: AnswerContext | None = None, **members: Any) -> Any:
     """The client's body of an answer; one the SDK's types know."""
     response = CompletionResponse(list(parts), finish or Finish("stop"), **members)
-    body = RESPONSES.encode_response(response, asked or Asked("asked", minting(), NOW))
+    body = RESPONSES.encode_response(response, asked or AnswerContext("asked", minting(), NOW))
     check_responses(body)
     return body
 
@@ -128,7 +128,9 @@ def test_an_answer_repeats_its_request() -> None:
         "metadata": {"k": "v"},
         "tools": [CALL],
     }
-    body = RESPONSES.encode_response(CompletionResponse([], Finish("stop")), Asked("m", minting(), NOW, body=request))
+    body = RESPONSES.encode_response(
+        CompletionResponse([], Finish("stop")), AnswerContext("m", minting(), NOW, body=request)
+    )
     echoed = {key: body[key] for key in ("instructions", "temperature", "metadata", "tools")}
     assert echoed == {key: request[key] for key in echoed}
     assert (body["parallel_tool_calls"], body["tool_choice"], body["top_p"], body["background"]) == (
@@ -152,7 +154,7 @@ def test_the_id_is_a_response_id(upstream: str | None, id_: str) -> None:
 
 def test_parts_become_items() -> None:
     """Text in a row is one part of one message; reasoning, calls and images are items; ids are unique."""
-    asked = Asked("asked", minting(), NOW, tool_names={"a_b": "a.b"})
+    asked = AnswerContext("asked", minting(), NOW, tool_names={"a_b": "a.b"})
     body = written(
         ReasoningPart("r", signature=Signature("claude", "sig")),
         TextPart("a"), TextPart("b"), TextPart("no", refusal=True), TextPart("c"),

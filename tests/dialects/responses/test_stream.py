@@ -10,7 +10,7 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from cliproxy.dialects.interface import DONE, Asked
+from cliproxy.dialects.interface import DONE, AnswerContext
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import MediaPart, Signature
 from cliproxy.ir.events import (
@@ -327,7 +327,7 @@ def test_what_says_nothing_opens_no_part(payload: Any) -> None:
     assert told(payload) == []
 
 
-def streamed(*events: Event, asked: Asked | None = None) -> list[Any]:
+def streamed(*events: Event, asked: AnswerContext | None = None) -> list[Any]:
     """A client's payloads; events the SDK's types know, numbered from 0."""
     payloads = from_events(RESPONSES, [ResponseStarted(id="i", model="m", created=5), *events], asked)
     check_responses_stream(payloads)
@@ -440,7 +440,7 @@ def test_the_finish_names_the_terminal_event(finish: Any, kind: str, reason: str
         PartEnded(1),
         ResponseFinished(Finish(finish)),
     ]
-    encoder = RESPONSES.stream_encoder(Asked("m", minting(), NOW))
+    encoder = RESPONSES.stream_encoder(AnswerContext("m", minting(), NOW))
     payloads: list[Any] = [payload for each in events for payload in encoder.encode(each)]
     assert payloads[-1]["type"] == f"response.{kind}"
     assert (payloads[-1]["response"]["incomplete_details"] or {}).get("reason") == reason
@@ -472,7 +472,7 @@ def test_a_failure_before_the_start_is_an_error_event() -> None:
 
 def test_what_responses_cannot_show_is_lost_and_said() -> None:
     """The stop sequence that matched, and a signature on a call; pings and foreign payloads are nothing."""
-    asked = Asked("m", minting(), NOW)
+    asked = AnswerContext("m", minting(), NOW)
     payloads = streamed(
         Ping(), Opaque("claude", {}),
         PartStarted(1, "tool_call", call_id="c", name="f", signature=Signature("gemini", "QUJD")), PartEnded(1),

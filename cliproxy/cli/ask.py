@@ -1,0 +1,158 @@
+"""``cliproxy explain`` and ``cliproxy cooldowns``: questions to a running daemon, over its owner's socket.
+
+Explain also answers offline, from the configuration and what the state file remembers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from twisted.internet.task import Clock
+from twisted.python import usage
+
+from cliproxy.cli.terminal import Terminal
+from cliproxy.daemon.control_socket import socket_path
+from cliproxy.daemon.state_file import StateFile, state_path
+from cliproxy.errors import CliproxyError
+from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
+from cliproxy.management.explain import explanation, rendered
+from cliproxy.pool.pool import Pool
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.load import load
+from cliproxy.settings.model import Settings
+
+_ANSWER_SECONDS = 10.0
+
+
+class NotRunning(CliproxyError):
+    """No daemon answers on the socket."""
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(settings: Settings, method: str, path: str, query: dict[str, str]) -> JSONObject:
+    """One management request to the running daemon.
+
+    :raises NotRunning: none answers.
+    :raises CliproxyError: it refused, or its answer cannot be read.
+    """
+    connection = _SocketConnection(socket_path(settings))
+    try:
+        connection.request(method, f"{path}?{urlencode(query)}" if query else path)
+        response = connection.getresponse()
+        data = response.read()
+    except OSError as error:
+        raise NotRunning(f"no daemon answers at {socket_path(settings)}: {error.strerror or error}") from None
+    finally:
+        connection.close()
+    try:
+        answer = loads(data)
+    except InvalidJSON:
+        raise CliproxyError(f"the daemon's answer cannot be read ({response.status})") from None
+    if response.status != 200:
+        raise CliproxyError(answer["error"]["message"] if isinstance(answer.get("error"), dict) else str(answer))
+    found: JSONObject = answer
+    return found
+
+
+class _Configured(usage.Options):
+    """Options of a command that reads the configuration the daemon runs with."""
+
+    optParameters: ClassVar[list[list[Any]]] = [["config", "c", "config.yaml", "The daemon's configuration file"]]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Options may stand behind the arguments, where one writes them."""
+        given = list(options or [])
+        plain = list(takewhile(lambda word: not word.startswith("-"), given))
+        super().parseOptions([*given[len(plain) :], *plain])
+
+    def settings(self) -> Settings:
+        return load(Path(self["config"]), environ=os.environ).settings
+
+
+class Explain(_Configured):
+    """Say what would become of a request: suffix, mapping, alias, candidates in order, their state and URLs."""
+
+    synopsis = "MODEL [options]"
+    optParameters: ClassVar[list[list[Any]]] = [
+        *_Configured.optParameters,
+        ["dialect", "d", "", "The client's dialect: openai, responses, claude or gemini"],
+        ["key", "k", "", "A client key, to see whether it is known"],
+    ]
+    optFlags: ClassVar[list[list[Any]]] = [["offline", None, "Do not ask the running daemon"]]
+
+    def parseArgs(self, *words: str) -> None:
+        if len(words) != 1:
+            raise usage.UsageError("explain takes one model name")
+        self.model = words[0]
+
+    def postOptions(self) -> None:
+        if self["dialect"] not in ("", "openai", "responses", "claude", "gemini"):
+            raise usage.UsageError("--dialect is one of openai, responses, claude, gemini")
+
+    def run(self, terminal: Terminal) -> int:
+        settings = self.settings()
+        told, source = self._live(settings) if not self["offline"] else (None, "")
+        if told is None:
+            told, source = self._offline(settings, terminal.now()), "from the configuration; no daemon was asked"
+        print(rendered(told) + f"({source})", file=terminal.out)
+        return 1 if "error" in told else 0
+
+    def _live(self, settings: Settings) -> tuple[JSONObject | None, str]:
+        query = {"model": self.model, "dialect": self["dialect"], "client-key": self["key"]}
+        try:
+            return ask(settings, "GET", "/v0/management/explain", query), "from the running daemon"
+        except NotRunning:
+            return None, ""
+
+    def _offline(self, settings: Settings, wall: float) -> JSONObject:
+        pool = Pool()
+        StateFile(state_path(settings), pool, Clock(), lambda: wall).restore()
+        snapshot = Snapshot.build(settings, os.environ, int(wall))
+        return explanation(self.model, snapshot, pool, now=0.0, wall=wall, dialect=self["dialect"], key=self["key"])
+
+
+class Cooldowns(_Configured):
+    """Show what is cooling in the running daemon, or free it."""
+
+    synopsis = "[list|clear] [options]"
+    optParameters: ClassVar[list[list[Any]]] = [
+        *_Configured.optParameters,
+        ["credential", None, None, "Only this credential, by its label"],
+        ["model", None, None, "Only this upstream model"],
+    ]
+
+    def parseArgs(self, *words: str) -> None:
+        if words not in ((), ("list",), ("clear",)):
+            raise usage.UsageError("cooldowns takes list or clear")
+        self.verb = words[0] if words else "list"
+
+    def run(self, terminal: Terminal) -> int:
+        path = "/v0/management/cooldowns"
+        if self.verb == "clear":
+            query = {name: self[name] for name in ("credential", "model") if self[name] is not None}
+            print(f"{ask(self.settings(), 'DELETE', path, query)['cleared']} cleared", file=terminal.out)
+            return 0
+        for cooling in ask(self.settings(), "GET", path, {})["cooldowns"]:
+            if self["credential"] in (None, cooling["credential"]) and self["model"] in (None, cooling["model"]):
+                what = f"{cooling['credential']} {cooling['model'] or '(all its models)'}"
+                print(f"{what}: {cooling['reason']} ({cooling['status']}) until {cooling['until']}", file=terminal.out)
+        return 0

@@ -1,0 +1,160 @@
+"""The ``cliproxy`` command: a table of sub-commands, each an Options class that knows how to run itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol, TextIO
+
+from twisted.python import usage
+
+from cliproxy import __version__
+from cliproxy.cli.template import initial_text
+from cliproxy.cli.terminal import Terminal
+from cliproxy.errors import CliproxyError
+from cliproxy.providers.registry import PROVIDERS
+from cliproxy.routing.credential import Credential
+from cliproxy.routing.credentials import credentials_from
+from cliproxy.settings.load import examine
+from cliproxy.settings.problems import Severity
+
+DEFAULT_FILE = "config.yaml"
+
+
+class Command(Protocol):
+    """A sub-command's parsed options."""
+
+    def run(self, terminal: Terminal) -> int:
+        """Do it; the process's exit code."""
+
+
+class _Options(usage.Options):
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"cliproxy {__version__}")
+        raise SystemExit(0)
+
+
+class _FileOptions(_Options):
+    file: Path
+
+    def parseArgs(self, file: str = DEFAULT_FILE) -> None:
+        self.file = Path(file)
+
+
+class Check(_FileOptions):
+    """Say what is wrong with a configuration, and which URLs it makes the daemon call."""
+
+    synopsis = "[FILE]"
+
+    def run(self, terminal: Terminal) -> int:
+        examined = examine(self.file)
+        for problem in examined.problems:
+            word = "warning" if problem.severity is Severity.WARNING else "error"
+            print(f"{word}: {problem}", file=terminal.out)
+        if examined.settings is not None:
+            for credential in credentials_from(examined.settings):
+                _print_credential(credential, terminal.out)
+        errors = sum(problem.severity is not Severity.WARNING for problem in examined.problems)
+        warnings = len(examined.problems) - errors
+        print(f"{self.file}: {errors} errors, {warnings} warnings", file=terminal.out)
+        return 1 if errors else 0
+
+
+class Init(_FileOptions):
+    """Write a commented configuration with a fresh client key; an existing file stays as it is."""
+
+    synopsis = "[FILE]"
+
+    def run(self, terminal: Terminal) -> int:
+        key = f"sk-{terminal.token()}"
+        try:
+            descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            print(f"{self.file} is there already and stays as it is", file=terminal.err)
+            return 1
+        except OSError as error:
+            print(f"{self.file} cannot be written: {error.strerror}", file=terminal.err)
+            return 1
+        with open(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(initial_text(key))
+        print(f"{self.file} is written, and only you can read it. It holds a client key: {key}", file=terminal.out)
+        print(
+            f"Put a credential in, then: cliproxy check {self.file} && cliproxy run -c {self.file}", file=terminal.out
+        )
+        return 0
+
+
+class Version(_Options):
+    """Print the version."""
+
+    def run(self, terminal: Terminal) -> int:
+        print(f"cliproxy {__version__}", file=terminal.out)
+        return 0
+
+
+def _run_options() -> usage.Options:
+    from cliproxy.cli.run import Run  # twistd's machinery is not loaded for the commands that do not serve
+
+    return Run()
+
+
+def _explain_options() -> usage.Options:
+    from cliproxy.cli.ask import Explain
+
+    return Explain()
+
+
+def _cooldowns_options() -> usage.Options:
+    from cliproxy.cli.ask import Cooldowns
+
+    return Cooldowns()
+
+
+class Cliproxy(_Options):
+    """The command itself. A new sub-command is one more row."""
+
+    synopsis = "Usage: cliproxy COMMAND [options]"
+    subCommands: ClassVar[Sequence[tuple[str, str | None, Callable[[], usage.Options], str]]] = [
+        ("run", None, _run_options, "serve; takes twistd's options too"),
+        ("check", None, Check, "say what is wrong with a configuration, and which URLs it makes the daemon call"),
+        ("init", None, Init, "write a commented configuration with a fresh client key"),
+        ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
+        ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
+        ("version", None, Version, "print the version"),
+    ]
+
+    def parseArgs(self) -> None:
+        raise usage.UsageError(f"which of {', '.join(row[0] for row in self.subCommands)}? --help says more")
+
+
+def _print_credential(credential: Credential, out: TextIO) -> None:
+    print(f"{credential.label} ({credential.id})", file=out)
+    provider = PROVIDERS[credential.provider]
+    lines = [line for served in credential.serves for line in provider.urls(credential, served.name)]
+    for what, url in dict.fromkeys(lines):
+        print(f"    {what:<12} {url}", file=out)
+    if not lines:
+        print("    serves no model", file=out)
+
+
+def run(arguments: Sequence[str], terminal: Terminal) -> int:
+    """Parse and do; the exit code. What a user got wrong is one line on ``terminal.err``."""
+    options = Cliproxy()
+    try:
+        options.parseOptions(list(arguments))
+        command: Command = options.subOptions
+        return command.run(terminal)
+    except (usage.UsageError, CliproxyError) as error:
+        print(f"cliproxy: {error}", file=terminal.err)
+        return 1
+
+
+def main() -> None:
+    """The console script."""
+    raise SystemExit(run(sys.argv[1:], Terminal(sys.stdout, sys.stderr, lambda: secrets.token_urlsafe(24), time.time)))

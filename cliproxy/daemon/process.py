@@ -1,0 +1,57 @@
+"""A daemon's own process: its parts start together, and files enough may be open.
+
+An embedded service has none of this room, so that two of them in one process share nothing.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from twisted.application.service import MultiService
+from twisted.internet.error import CannotListenError
+
+#: Open files that are enough for what one process can serve.
+DESCRIPTORS: Final = 65536
+
+
+def allow_descriptors() -> None:
+    """Raise the process's own limit on open files, as far as it may: each stream takes two, and many systems begin at 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Process(MultiService):
+    """Everything in a daemon's process.
+
+    :param foreground: a port that cannot be had ends the process with a sentence. In the background twistd says it, and would
+        wait for ever for a child that leaves in another way.
+    """
+
+    def __init__(self, foreground: bool) -> None:
+        super().__init__()
+        self._foreground = foreground
+
+    def privilegedStartService(self) -> None:
+        """Listen, before privileges are given up."""
+        with self._said_plainly():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Begin."""
+        with self._said_plainly():
+            super().startService()
+
+    @contextmanager
+    def _said_plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotListenError as error:
+            if not self._foreground:
+                raise
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            raise SystemExit(f"cliproxy: cannot listen on {error.interface}:{error.port}: {reason}") from None

@@ -1,0 +1,212 @@
+"""The failover loop: one request, as many attempts as the fault table allows.
+
+What decides is pure and in :mod:`cliproxy.pool`; what waits is in :mod:`cliproxy.failover.leases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TypeVar
+
+import attrs
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from cliproxy.errors import FailureKind, RequestFault, UpstreamFailure
+from cliproxy.failover.leases import Leases
+from cliproxy.pool.answers import ending
+from cliproxy.pool.pool import Lease, Pool
+from cliproxy.pool.trace import Trace, attempt_of, reason
+from cliproxy.pool.verdict import Verdict, judge
+from cliproxy.pool.walk import Walk, eligible
+from cliproxy.routing.credential import Credential
+from cliproxy.routing.route import Candidate, Route
+from cliproxy.settings.model import Settings
+from cliproxy.wire.escape import visible
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Plan:
+    """One request's failover, as the relay asks for it.
+
+    :ivar resolve: the router's: fallback names are resolved when their turn comes.
+    :ivar affinity: the conversation's key (:func:`cliproxy.pool.affinity.key_from`), or None.
+    :ivar id: the exchange's id, for the log.
+    """
+
+    route: Route
+    settings: Settings
+    resolve: Callable[[str], Route]
+    stream: bool = False
+    affinity: str | None = None
+    id: str = ""
+    trace: Trace = attrs.field(factory=Trace)
+
+
+class Failover:
+    """One for the daemon's life, over the pool that outlives configurations.
+
+    :param clock: waits, and the monotonic time of the pool.
+    :param random: jitter.
+    :param refresh: gives a refreshed credential after a 401, or None when there is nothing to refresh.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: IReactorTime,
+        random: Random,
+        refresh: Callable[[Credential], Awaitable[Credential | None]] | None = None,
+    ) -> None:
+        self.pool = pool
+        self._clock = clock
+        self._refresh = refresh
+        self._leases: Leases[Candidate] = Leases(pool, clock, random)
+
+    async def run(self, plan: Plan, attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+        """Attempt until one shows content; its result is given, and its lease stays out until :meth:`finish`.
+
+        ``attempt`` raises UpstreamFailure before content; a RequestFault answers the request at once. Cancelling ends
+        the attempt or the wait in progress, and none follows.
+
+        :raises UpstreamFailure: what the client gets.
+        :raises RequestFault: ``attempt``'s own.
+        """
+        ticket = self._leases.enter()
+        try:
+            return await self._over_names(plan, ticket, attempt)
+        except BaseException:  # raised again, the client's hang-up (CancelledError) included
+            self._leases.leave()
+            raise
+
+    def finish(
+        self, lease: Lease[Candidate], failure: UpstreamFailure | None = None, *, cancelled: bool = False
+    ) -> None:
+        """The answer that :meth:`run` gave is over: whole, failed after content, or the client left. Idempotent."""
+        if lease.ended:
+            return
+        self._leases.leave()
+        if cancelled:
+            self.pool.release(lease)
+        elif failure is None:
+            self.pool.succeed(lease, self._clock.seconds())
+        else:
+            self.pool.fail(lease, _judged(lease, failure), self._clock.seconds())
+        self._leases.settle(lease)
+
+    def observe(self, lease: Lease[Candidate], renewal: float | None) -> None:
+        """A good answer says in how many seconds the vendor's window is renewed (None: it does not)."""
+        if renewal is not None:
+            self.pool.observe(lease, renewal, self._clock.seconds())
+
+    def clear(self, credential: str | None = None, model: str | None = None) -> int:
+        """The operator frees what is cooled (:meth:`Pool.clear`); who waits for it goes on at once."""
+        freed = self.pool.clear(credential, model)
+        self._leases.serve(credential)
+        return freed
+
+    @property
+    def idle(self) -> bool:
+        """No request is in flight, waits or retries."""
+        return not (self._leases.in_flight or self._leases.waiting or self._leases.retrying)
+
+    async def _over_names(self, plan: Plan, ticket: int, attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+        """The route, then its fallbacks, theirs included, each name once."""
+        route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
+        while True:
+            conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
+            offers = eligible(route.candidates, plan.settings)
+            walk = Walk(route.base, offers, plan.settings, plan.stream, conversation, before)
+            try:
+                return await self._over_offers(plan, walk, ticket, attempt)
+            except UpstreamFailure:
+                if walk.over and not walk.context_exceeded:
+                    raise
+                following = self._next_name(plan, pending, met)
+                if following is None:
+                    raise
+                route, before = following, walk.number
+
+    def _next_name(self, plan: Plan, pending: list[str], met: set[str]) -> Route | None:
+        while pending:
+            try:
+                route = plan.resolve(pending.pop(0))
+            except RequestFault:  # nobody serves that fallback now
+                continue
+            if route.base.lower() not in met:
+                met.add(route.base.lower())
+                pending[:0] = route.fallbacks
+                return route
+        return None
+
+    async def _over_offers(
+        self, plan: Plan, walk: Walk[Candidate], ticket: int, attempt: Callable[[Lease[Candidate]], Awaitable[T]]
+    ) -> T:
+        while True:
+            asked = self._clock.seconds()
+            lease = await self._leases.obtain(walk, ticket)
+            plan.trace.waited += self._clock.seconds() - asked
+            if lease is None:
+                raise ending(walk, self.pool, self._clock.seconds(), crowded=self._leases.crowded)
+            plan.trace.affinity = lease.affinity
+            try:
+                result = await self._once(lease, attempt)
+            except UpstreamFailure as failure:
+                verdict = _judged(lease, failure)
+                walk.note(failure, verdict)
+                self._record(plan, lease, verdict.status, reason(failure, verdict))
+                self.pool.fail(lease, verdict, self._clock.seconds())
+                self._leases.settle(lease)
+                if walk.over:
+                    raise ending(walk, self.pool, self._clock.seconds()) from None
+            except BaseException as ended:  # raised again: the client left, or its request is at fault. No blame.
+                self._record(plan, lease, 0, "cancelled" if isinstance(ended, CancelledError) else "not sent")
+                self.pool.release(lease)
+                self._leases.settle(lease)
+                raise
+            else:
+                self.pool.answer(lease, self._clock.seconds())
+                self._record(plan, lease, 200, "answered")
+                self._leases.settle(lease)
+                return result
+
+    async def _once(self, lease: Lease[Candidate], attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+        """One attempt. A connection found dead is replayed once, and a 401 once after a refresh; neither is counted."""
+        stale = refreshed = False
+        while True:
+            try:
+                return await attempt(lease)
+            except UpstreamFailure as failure:
+                if failure.kind is FailureKind.STALE and not stale:
+                    stale = True
+                elif failure.detail.status == 401 and self._refresh is not None and not refreshed:
+                    refreshed = True
+                    fresh = await self._refresh(lease.candidate.credential)
+                    if fresh is None:
+                        raise
+                    lease.candidate = attrs.evolve(lease.candidate, credential=fresh)
+                else:
+                    raise
+
+    def _record(self, plan: Plan, lease: Lease[Candidate], status: int, why: str) -> None:
+        made = attempt_of(lease, status, why, self._clock.seconds())
+        plan.trace.attempts.append(made)
+        if plan.settings.debug:  # a debug line that nobody wants costs as much as one that is read
+            self._log.debug(
+                "{exchange} attempt {number} with {credential} for {model} ended after {seconds:.3f} s: {status} {why}",
+                exchange=plan.id,
+                number=lease.number,
+                **attrs.asdict(made) | {"why": visible(why)},
+            )
+
+
+def _judged(lease: Lease[Candidate], failure: UpstreamFailure) -> Verdict:
+    credential, settings = lease.candidate.credential, lease.walk.settings
+    switch = settings.quota_exceeded.switch_project
+    return judge(failure, model=lease.candidate.model, rules=credential.error_rules, switch_project=switch)

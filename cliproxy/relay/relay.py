@@ -1,0 +1,320 @@
+"""One exchange, from a client's body to its last byte. The page to read first.
+
+A request walks down (decode, route, failover, provider, wire) and its answer walks up once. What decides is below, pure;
+what waits is here and in :mod:`cliproxy.upstream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from cliproxy.dialects.interface import Mint
+from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
+from cliproxy.failover.failover import Failover, Plan
+from cliproxy.ir.loss import Loss
+from cliproxy.jsontypes import InvalidJSON, dumps, loads
+from cliproxy.pool.affinity import key_from
+from cliproxy.pool.pool import Lease
+from cliproxy.providers.interface import Operation
+from cliproxy.providers.outbound import Outbound, prepare
+from cliproxy.providers.registry import PROVIDERS
+from cliproxy.providers.retry_hints import renewal
+from cliproxy.providers.secrets import mask_secrets
+from cliproxy.relay.access_log import AccessLog
+from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
+from cliproxy.relay.in_flight import IdleEvent
+from cliproxy.relay.pump import Pump
+from cliproxy.routing.route import Candidate
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
+from cliproxy.upstream.local import respond
+from cliproxy.wire.escape import visible
+from cliproxy.wire.headers import retry_after
+
+#: An upstream's error body is read this far.
+ERROR_LIMIT: Final = 1024 * 1024
+#: An answer that is one JSON object, and not a completion, is read this far.
+ANSWER_LIMIT: Final = 64 * 1024 * 1024
+#: How an upstream says that it does not count tokens; we then do.
+NO_SUCH_CALL: Final = (404, 405, 501)
+ESTIMATED: Final = (("X-Cliproxy-Estimate", "true"),)
+
+
+@attrs.define
+class _Delivery:
+    """What an attempt that succeeded has to give: a stream to pour, or a whole body."""
+
+    lease: Lease[Candidate]
+    pump: Pump | None = None
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen
+class WholeAnswer:
+    """A JSON answer that is already here, for an upstream whose own was not in its provider's dialect."""
+
+    body: bytes
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = JSON_HEADERS
+    interval: float = 0.0
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The one piece."""
+        return (self.body,)
+
+
+class Relay:
+    """What all exchanges share. ``snapshot`` is replaced by a reload."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        reactor: Any,
+        client: Client,
+        failover: Failover,
+        mint: Mint,
+        now: Callable[[], float],
+        aside: Callable[[Callable[[], bytes]], Deferred[bytes]],
+    ) -> None:
+        """
+        :param now: Unix seconds.
+        :param aside: runs what computes for long where it does not hold up everybody else.
+        """
+        self.snapshot = snapshot
+        self.client = client
+        self.failover = failover
+        self._exchanges: dict[int, Exchange] = {}
+        self._idle = IdleEvent(reactor)
+        self._reactor = reactor
+        self._journal = AccessLog(reactor)
+        self._mint = mint
+        self._now = now
+        self._aside = aside
+
+    def start(self, exchange: Exchange) -> Deferred[None]:
+        """Answer one exchange, whatever happens. Cancelling the Deferred is the client's hang-up."""
+        exchange.task = Deferred.fromCoroutine(self._run(exchange))
+        return exchange.task
+
+    async def _run(self, exchange: Exchange) -> None:
+        exchange.started = self._reactor.seconds()
+        self._exchanges[id(exchange)] = exchange
+        heartbeat = Heartbeat(self._reactor, exchange)
+        try:
+            delivery = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
+            await self._deliver(exchange, delivery)
+        except RequestFault as fault:
+            self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
+        except UpstreamFailure as failure:
+            self._refuse(exchange, failure.detail, verbatim=self._verbatim(exchange, failure))
+        except CancelledError:
+            if exchange.cut is None:
+                raise
+            self._refuse(exchange, exchange.cut)
+        finally:
+            heartbeat.stop()
+            del self._exchanges[id(exchange)]
+            self._record(exchange)
+            if not self._exchanges:
+                self._idle.set()
+
+    def _plan(self, exchange: Exchange) -> Plan:
+        inbound, snapshot = exchange.inbound, exchange.snapshot
+        route = exchange.route or snapshot.router.resolve(inbound.model)
+        choice = len(route.candidates) > 1 or bool(route.fallbacks)
+        return Plan(
+            route=route,
+            settings=snapshot.settings,
+            stream=inbound.stream,
+            affinity=key_from(inbound.headers, inbound.body, inbound.dialect) if choice else None,
+            trace=exchange.trace,
+            resolve=snapshot.router.resolve,
+            id=exchange.id,
+        )
+
+    # -- one attempt
+
+    async def _attempt(self, exchange: Exchange, lease: Lease[Candidate]) -> _Delivery:
+        settings = exchange.snapshot.settings
+        outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
+        exchange.lease, exchange.losses = lease, outbound.losses
+        if exchange.strict:
+            _refuse_losses(outbound.losses)
+        if outbound.request is None:
+            return _Delivery(lease, body=await self._aside(outbound.counted_here), headers=ESTIMATED)
+        timeouts = Timeouts(
+            connect=settings.connect_timeout_seconds,
+            first_byte=settings.first_byte_timeout_seconds,
+            idle=settings.stream_idle_seconds,
+        )
+        proxy = lease.candidate.credential.proxy_url
+        response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
+        try:
+            return await self._read(exchange, lease, outbound, response)
+        except BaseException:  # raised again; whoever reads no more of an answer closes it
+            response.cancel()
+            raise
+
+    async def _read(
+        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+    ) -> _Delivery:
+        """What the upstream's answer gives: a body, a stream that has shown content, or a failure."""
+        operation = exchange.inbound.operation
+        if not 200 <= response.status < 300:
+            if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
+                response.cancel()
+                return _Delivery(lease, body=await self._aside(outbound.counted_here), headers=ESTIMATED)
+            raise await self._judged(exchange, lease, response)
+        self.failover.observe(lease, renewal(response.headers, self._now()))
+        if operation is not Operation.GENERATE:
+            body = mask_secrets(await response.read(ANSWER_LIMIT), exchange.snapshot.secrets)  # it may be an error
+            return _Delivery(lease, body=outbound.finish(body))
+        return await self._generate(exchange, lease, outbound, response)
+
+    async def _generate(
+        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+    ) -> _Delivery:
+        if outbound.request is not None and outbound.request.reshape is not None:
+            body = outbound.request.reshape(await response.read(ANSWER_LIMIT))
+            response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
+        content_type = response.headers.get("content-type", "")
+        transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
+        exchange.pump = pump = Pump(response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets))
+        if exchange.inbound.stream:
+            await pump.held()
+            return _Delivery(lease, pump=pump)
+        return _Delivery(lease, pump=pump, body=await pump.whole())
+
+    async def _judged(self, exchange: Exchange, lease: Lease[Candidate], response: UpstreamResponse) -> UpstreamFailure:
+        body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
+        provider = PROVIDERS[lease.candidate.credential.provider]
+        detail = provider.judge(response.status, response.headers, body, self._now())
+        return UpstreamFailure(detail, FailureKind.STATUS, response.headers, body, provider.dialect)
+
+    # -- the way up
+
+    async def _deliver(self, exchange: Exchange, delivery: _Delivery) -> None:
+        reply, finish = exchange.reply, partial(self.failover.finish, delivery.lease)
+        if not exchange.inbound.stream:
+            finish()
+            length = () if reply.begun else (("Content-Length", str(len(delivery.body))),)
+            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *delivery.headers])
+            reply.write(delivery.body)
+            return
+        assert delivery.pump is not None
+        try:
+            kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
+            reply.begin(200, [*kind, *self._headers(exchange)])
+            exchange.inbound.release()
+            await delivery.pump.pour(reply)
+        except BaseException:  # raised again: whoever took a lease gives it back
+            finish(cancelled=True)
+            raise
+        exchange.failed = delivery.pump.failure.detail if delivery.pump.failure is not None else None
+        finish(delivery.pump.failure)
+
+    def _headers(self, exchange: Exchange) -> list[tuple[str, str]]:
+        """What every answer says of itself."""
+        headers = exchange.trace.headers()
+        if exchange.losses:
+            headers.append(("X-Cliproxy-Losses", str(len(exchange.losses))))
+        upstream = exchange.trace.waited + sum(attempt.seconds for attempt in exchange.trace.attempts)
+        overhead = self._reactor.seconds() - exchange.started - upstream
+        headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, overhead) * 1000:.1f}"))
+        return headers
+
+    def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
+        """The upstream's own error body, where the client speaks its dialect."""
+        same = failure.dialect == exchange.dialect.name
+        return failure.body if same and is_container(failure.body) else b""
+
+    def _refuse(
+        self, exchange: Exchange, detail: ErrorDetail, headers: tuple[tuple[str, str], ...] = (), verbatim: bytes = b""
+    ) -> None:
+        """Answer with an error: as an HTTP status while that is possible, in the stream once it has begun."""
+        reply, dialect = exchange.reply, exchange.dialect
+        exchange.failed = detail
+        if not reply.begun:
+            body = verbatim or dumps(dialect.encode_error(detail))
+            retry = [("Retry-After", retry_after(detail.retry_after))] if detail.retry_after else []
+            length = ("Content-Length", str(len(body)))
+            reply.begin(detail.status, [*JSON_HEADERS, length, *retry, *self._headers(exchange), *headers])
+            reply.write(body)
+        elif exchange.inbound.stream:
+            reply.write(b"".join(map(dialect.frame, dialect.terminal_error(detail))))
+        else:
+            reply.write(verbatim or dumps(dialect.encode_error(detail)))
+
+    def _record(self, exchange: Exchange) -> None:
+        """One line a request: who asked, what for, who answered, how it ended."""
+        lease, settings = exchange.lease, exchange.snapshot.settings
+        usage = exchange.pump.transcoder.usage if exchange.pump is not None else None
+        ended = "client gone" if exchange.reply.gone and not exchange.reply.begun else str(exchange.reply.status)
+        label = lease.candidate.credential.label if lease is not None else "-"
+        tokens = f"{usage.input}/{usage.output}" if usage is not None else "-"
+        why = f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else ""
+        self._journal.write(
+            f"[{exchange.id}] {exchange.client} {exchange.inbound.dialect} {exchange.inbound.model[:80]} -> {label} {ended}"
+            f" attempts={len(exchange.trace.attempts)} affinity={exchange.trace.affinity.value}"
+            f" seconds={self._reactor.seconds() - exchange.started:.3f} tokens={tokens}{why}",
+            more=bool(self._exchanges),
+        )
+        if settings.debug and exchange.losses:
+            self._log.debug(
+                "[{id}] lost in translation: {losses}", id=exchange.id, losses=visible(_named(exchange.losses))
+            )
+
+    # -- shutdown
+
+    @property
+    def open(self) -> int:
+        """Exchanges under way."""
+        return len(self._exchanges)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until no exchange is under way, at most so many seconds."""
+        if self._exchanges:
+            await self._idle.wait(seconds)
+
+    def cut_all(self, detail: ErrorDetail) -> None:
+        """End every exchange with ``detail``, in the client's dialect: drain time is over."""
+        for exchange in list(self._exchanges.values()):
+            if exchange.pump is not None and exchange.reply.begun and exchange.inbound.stream:
+                exchange.pump.cut(detail)
+            elif exchange.task is not None:
+                exchange.cut = detail
+                exchange.task.cancel()
+
+
+def is_container(data: bytes) -> bool:
+    """Whether ``data`` is a JSON object, or an array such as Google puts its errors in."""
+    try:
+        return isinstance(loads(data), dict | list)
+    except InvalidJSON:
+        return False
+
+
+def _named(losses: Sequence[Loss]) -> str:
+    return "; ".join(f"{loss.what} at {loss.where}" if loss.where else loss.what for loss in losses)
+
+
+def _refuse_losses(losses: Sequence[Loss]) -> None:
+    """``strict-translation``.
+
+    :raises NotExpressible: naming every loss of meaning.
+    """
+    meant = [loss for loss in losses if loss.meaning]
+    if meant:
+        sentence = f"strict-translation: the upstream's dialect cannot say {_named(meant)}"
+        raise NotExpressible(ErrorDetail(400, sentence, code="loss_of_meaning", param=meant[0].where or None))

@@ -1,0 +1,246 @@
+"""Drop and dedupe rules: what the original leaves out of a list without a word, left out here with a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import attrs
+
+from cliproxy.jsontypes import InvalidJSON, loads
+from cliproxy.settings.model import (
+    Amp,
+    AmpMapping,
+    AmpUpstreamKey,
+    ClientKey,
+    CompatEntry,
+    KeyEntry,
+    ModelEntry,
+    Payload,
+    PayloadRule,
+    Secret,
+    Settings,
+)
+from cliproxy.settings.problems import Report, Severity
+from cliproxy.settings.rules import pattern
+from cliproxy.settings.startup_checks import is_sample_key
+
+_Entry = TypeVar("_Entry", KeyEntry, CompatEntry)
+_Value = TypeVar("_Value")
+
+
+def tidy(settings: Settings, report: Report) -> Settings:
+    """The settings as they are used. Paths in warnings count the entries as they stand in the file."""
+    return attrs.evolve(
+        settings,
+        api_keys=_client_keys(settings.api_keys, report),
+        gemini_api_key=_gemini(settings.gemini_api_key, report),
+        codex_api_key=tuple(_key_entries("codex-api-key", settings.codex_api_key, report, needs_url=True)),
+        claude_api_key=tuple(_key_entries("claude-api-key", settings.claude_api_key, report)),
+        vertex_api_key=_vertex(settings.vertex_api_key, report),
+        openai_compatibility=_compatibility(settings.openai_compatibility, report),
+        oauth_excluded_models=tuple(_exclusions(settings.oauth_excluded_models)),
+        oauth_model_alias=tuple(_aliases(settings.oauth_model_alias, report)),
+        payload=_payload(settings.payload, report),
+        ampcode=_amp(settings.ampcode, report),
+        allowed_hosts=_words(settings.allowed_hosts),
+        cors_origins=_words(settings.cors_origins),
+        trusted_proxies=_words(settings.trusted_proxies),
+        fallback_models=tuple(
+            (name, names) for name, listed in settings.fallback_models if (names := _words(listed)) and name
+        ),
+    )
+
+
+def _client_keys(keys: tuple[ClientKey, ...], report: Report) -> tuple[ClientKey, ...]:
+    """Empty keys open nothing. A list of nothing else would lock everybody out, so it is an error."""
+    for index, key in enumerate(keys):
+        if is_sample_key(key.key.reveal()):
+            report.warn(f"api-keys[{index}]", "is a sample key that everyone knows")
+    kept = _first_of_each((key for key in keys if key.key), lambda key: key.key)
+    if keys and not kept:
+        report.add("api-keys", "holds only empty keys, so that every request would be refused")
+    return kept
+
+
+def _gemini(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ...]:
+    seen: set[Secret] = set()
+    kept = []
+    for index, entry in enumerate(entries):
+        path = f"gemini-api-key[{index}]"
+        if not entry.api_key:
+            report.warn(path, "has no api-key and is left out")
+        elif entry.api_key in seen:
+            report.warn(path, "repeats an api-key that stands above and is left out")
+        else:
+            seen.add(entry.api_key)
+            kept.append(_key_entry(entry, path, report))
+    return tuple(kept)
+
+
+def _vertex(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ...]:
+    seen: set[tuple[Secret, str]] = set()
+    kept = []
+    for index, entry in enumerate(entries):
+        path = f"vertex-api-key[{index}]"
+        if not entry.api_key or not entry.base_url:
+            report.warn(path, f"has no {'base-url' if entry.api_key else 'api-key'} and is left out")
+        elif (entry.api_key, entry.base_url) in seen:
+            report.warn(path, "repeats an api-key and base-url that stand above and is left out")
+        else:
+            seen.add((entry.api_key, entry.base_url))
+            kept.append(_key_entry(entry, path, report, needs_alias=True))
+    return tuple(kept)
+
+
+def _key_entries(
+    key: str, entries: tuple[KeyEntry, ...], report: Report, *, needs_url: bool = False
+) -> Iterator[KeyEntry]:
+    for index, entry in enumerate(entries):
+        path = f"{key}[{index}]"
+        if needs_url and not entry.base_url:
+            report.warn(path, "has no base-url and is left out")
+            continue
+        if not entry.api_key:
+            report.warn(path, "has no api-key, so that no credential is made of it")
+        yield _key_entry(entry, path, report)
+
+
+def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[CompatEntry, ...]:
+    kept = []
+    for index, entry in enumerate(entries):
+        path = f"openai-compatibility[{index}]"
+        if not entry.base_url:
+            report.warn(path, "has no base-url and is left out")
+            continue
+        if not entry.models:
+            report.warn(path, "lists no models, so that nothing is routed to it")
+        kept.append(_normal(entry, path, report))
+    return tuple(kept)
+
+
+def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool = False) -> KeyEntry:
+    normal = _normal(entry, path, report, needs_alias=needs_alias)
+    return attrs.evolve(normal, excluded_models=_patterns(entry.excluded_models))
+
+
+def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = False) -> _Entry:
+    prefix = entry.prefix.strip("/")
+    if "/" in prefix:
+        report.warn(f"{path}.prefix", "holds a / and is not used")
+        prefix = ""
+    models = tuple(_models(entry.models, f"{path}.models", report, needs_alias=needs_alias))
+    return attrs.evolve(entry, prefix=prefix, models=models)
+
+
+def _models(
+    models: tuple[ModelEntry, ...], path: str, report: Report, *, needs_alias: bool = False
+) -> Iterator[ModelEntry]:
+    for index, model in enumerate(models):
+        if not model.name and not (model.alias and not needs_alias):
+            report.warn(f"{path}[{index}]", "has no name and is left out")
+        elif needs_alias and not model.alias:
+            report.warn(f"{path}[{index}]", "has no alias and is left out")
+        else:
+            yield model if model.name else attrs.evolve(model, name=model.alias)
+
+
+def _exclusions(channels: tuple[tuple[str, tuple[str, ...]], ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for channel, patterns in channels:
+        normal = _patterns(patterns)
+        if channel and normal:
+            yield channel.lower(), normal
+
+
+def _aliases(
+    channels: tuple[tuple[str, tuple[ModelEntry, ...]], ...], report: Report
+) -> Iterator[tuple[str, tuple[ModelEntry, ...]]]:
+    for channel, entries in channels:
+        kept: dict[str, ModelEntry] = {}
+        for index, entry in enumerate(entries):
+            path = f"oauth-model-alias.{channel}[{index}]"
+            if not entry.name or not entry.alias:
+                report.warn(path, f"has no {'alias' if entry.name else 'name'} and is left out")
+            elif entry.name.lower() == entry.alias.lower():
+                report.warn(path, "gives a model its own name and is left out")
+            elif entry.alias.lower() in kept:
+                report.warn(path, f"repeats the alias {entry.alias} and is left out")
+            else:
+                kept[entry.alias.lower()] = entry
+        if channel and kept:
+            yield channel.lower(), tuple(kept.values())
+
+
+def _payload(payload: Payload, report: Report) -> Payload:
+    return attrs.evolve(
+        payload,
+        default_raw=tuple(_raw_rules("payload.default-raw", payload.default_raw, report)),
+        override_raw=tuple(_raw_rules("payload.override-raw", payload.override_raw, report)),
+    )
+
+
+def _raw_rules(path: str, rules: tuple[PayloadRule, ...], report: Report) -> Iterator[PayloadRule]:
+    """A text is JSON and is parsed; one that cannot be parsed takes its whole rule with it."""
+    for index, rule in enumerate(rules):
+        params = []
+        for name, value in rule.params:
+            try:
+                params.append((name, loads(value) if isinstance(value, str) else value))
+            except InvalidJSON:
+                report.warn(f"{path}[{index}]", f"rule {index + 1} is left out: {name} is not JSON")
+                break
+        else:
+            if params:
+                yield attrs.evolve(rule, params=tuple(params))
+
+
+def _amp(amp: Amp, report: Report) -> Amp:
+    return attrs.evolve(
+        amp,
+        upstream_api_keys=tuple(_amp_keys(amp.upstream_api_keys, report)),
+        model_mappings=tuple(_mappings(amp.model_mappings, report)),
+    )
+
+
+def _amp_keys(entries: tuple[AmpUpstreamKey, ...], report: Report) -> Iterator[AmpUpstreamKey]:
+    seen: set[Secret] = set()
+    for index, entry in enumerate(entries):
+        path = f"ampcode.upstream-api-keys[{index}]"
+        keys = tuple(key for key in entry.api_keys if key)
+        if seen.intersection(keys):
+            report.warn(path, "names a client key that an entry above names; the first one counts")
+        mine = tuple(key for key in keys if key not in seen)
+        seen.update(mine)
+        if entry.upstream_api_key:
+            yield attrs.evolve(entry, api_keys=mine)
+        else:
+            report.warn(path, "has no upstream-api-key and is left out")
+
+
+def _mappings(mappings: tuple[AmpMapping, ...], report: Report) -> Iterator[AmpMapping]:
+    """A broken expression costs its own mapping only: the daemon serves on with the others."""
+    for index, mapping in enumerate(mappings):
+        path = f"ampcode.model-mappings[{index}]"
+        broken = pattern(mapping.source) if mapping.regex else None
+        if not mapping.source or not mapping.to:
+            report.warn(path, f"has no {'to' if mapping.source else 'from'} and is left out")
+        elif broken:
+            report.add(f"{path}.from", f"{broken}; the mapping is left out", Severity.SKIPPED)
+        else:
+            yield mapping
+
+
+def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    return _words(tuple(text.lower() for text in patterns))
+
+
+def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Each word once, the empty ones gone."""
+    return _first_of_each((word for word in words if word), lambda word: word)
+
+
+def _first_of_each(values: Iterator[_Value], key: Callable[[_Value], object]) -> tuple[_Value, ...]:
+    kept: dict[object, _Value] = {}
+    for value in values:
+        kept.setdefault(key(value), value)
+    return tuple(kept.values())
