@@ -1,4 +1,4 @@
-"""What the log says of a decision: the start document's fields, a sentence, and the line that holds both. Pure."""
+"""What the log says of a decision: the original's fields (amp.md 4), a sentence, and the line that holds both. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN: Final = re.compile(r"[\w.:/@+()-]+", re.ASCII)
 
 
 def decision_fields(decision: Decision, *, path: str, timestamp: str, provider: str = "") -> dict[str, str]:
-    """The decision as structured fields, in the start document's names (amp.md 4).
+    """The decision as structured fields, under the original's names (amp.md 4).
 
     :param timestamp: RFC 3339.
     :param provider: who serves it here, when somebody does.

@@ -1,6 +1,6 @@
 """Where an Amp request goes: a local model, a mapped one, or ampcode.com. Pure; the decision is a value that explains itself.
 
-The order is the start document's: local, mapping, upstream, nothing; with ``force-model-mappings`` mapping first.
+The order (amp.md 3): local, mapping, upstream, nothing; with ``force-model-mappings`` mapping first.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ class AmpRoutes:
         return decision_for(asked, snapshot, self._compiled[1])
 
     def _say(self, call: Call, decision: Decision) -> None:
-        """The decision in the response's headers and, in the start document's fields, in the log."""
+        """The decision in the response's headers and, in the log with the original's fields (amp.md 4)."""
         route, debug = decision.route, call.snapshot.settings.debug
         call.request.setHeader("X-Cliproxy-Route", route.value)
         costly = route in (RouteType.AMP_CREDITS, RouteType.NO_PROVIDER)

@@ -1,6 +1,6 @@
 """Who may call: client keys, Origin, Host, and the TCP peer. Deny is the default.
 
-Keys are compared in constant time over digests, whole set each time. See the first rows of the behaviour table: foreign
+Keys are compared in constant time over digests, whole set each time. See docs/spec/README.md: foreign
 ``Origin`` is refused on state-changing routes, and a request served without a key must name an allowed ``Host``
 (DNS rebinding).
 """

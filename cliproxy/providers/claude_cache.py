@@ -1,4 +1,4 @@
-"""Automatic prompt caching for Anthropic: where to put ``cache_control`` when the client put none (providers.md 5.5)."""
+"""Automatic prompt caching for Anthropic: where to put ``cache_control`` when the client put none (providers.md 5)."""
 
 from __future__ import annotations
 

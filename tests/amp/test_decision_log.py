@@ -1,4 +1,4 @@
-"""The log of a decision: the start document's fields, and lines that nobody can forge."""
+"""The log of a decision: the original's fields, and lines that nobody can forge."""
 
 from __future__ import annotations
 
