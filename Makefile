@@ -5,10 +5,11 @@ CONFIG ?=
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: help run test check lint types packaging corpus simulate bench sdk local-model test-real clean
+.PHONY: help run quick test check lint types packaging corpus simulate bench sdk local-model test-real clean
 
 help:
 	@echo "make run            the daemon on 127.0.0.1:8317; CONFIG=FILE for your configuration, ARGS= for more options"
+	@echo "make quick          the tests of a minute: a sample, without sockets"
 	@echo "make test           the tests; ARGS= for pytest's options"
 	@echo "make check          what CI runs: lint, types, packaging, tests"
 	@echo "make corpus         replay the vendors' conversion cases and print the table of dialects"
@@ -20,6 +21,9 @@ help:
 
 run: .venv/.run
 	.venv/bin/cliproxy run $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
+
+quick: .venv/.test
+	$(PYTHON_IN) -m pytest --quick $(ARGS)
 
 test: .venv/.test
 	$(PYTHON_IN) -m pytest $(ARGS)

@@ -11,9 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.scratch import scratch
+
+pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "etc" / "init.d" / "cliproxy"

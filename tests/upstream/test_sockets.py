@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +29,8 @@ from twisted.trial.unittest import TestCase
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.upstream.client import Client
 from tests.upstream.peers import OK, TIMEOUTS, Sink, request
+
+pytestmark = pytest.mark.real
 
 reactor: Any = _reactor
 
