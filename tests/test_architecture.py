@@ -179,6 +179,17 @@ def test_requirements_are_said() -> None:
     assert unsaid == set()
 
 
+def test_no_test_module_is_a_library() -> None:
+    """What tests share is in tests/support or beside them, in a module that is no test."""
+    borrowed = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for _, name in Module(path).imports
+        if re.match(r"tests\.([a-z_]+\.)*test_", name)
+    ]
+    assert borrowed == []
+
+
 def test_the_laws_bite(tmp_path: Path) -> None:
     """A module that breaks every law is caught by each of them."""
     source = (

@@ -15,7 +15,7 @@ from cliproxy.front.routes import Routes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.service import endpoint_of
 from cliproxy.settings.model import ClientKey, Secret, Settings, Tls
-from tests.relay.test_relay import CHAT, CHAT_ANSWER
+from tests.support.bodies import CHAT, CHAT_ANSWER
 from tests.support.settings import compat, settings
 from tests.support.world import World
 

@@ -17,8 +17,8 @@ from twisted.web.server import Site
 from cliproxy.amp import pipe
 from cliproxy.amp.pipe import HOLD
 from cliproxy.settings.model import Amp, ClientKey, Secret
-from tests.amp.test_routes import AMP, MESSAGES, Amps
-from tests.relay.test_relay import CLAUDE, CLAUDE_ANSWER
+from tests.support.amps import AMP, MESSAGES, Amps
+from tests.support.bodies import CLAUDE, CLAUDE_ANSWER
 from tests.support.settings import KEY
 from tests.support.world import World
 

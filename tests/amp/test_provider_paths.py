@@ -12,8 +12,8 @@ from cliproxy.amp.routes import AmpRoutes
 from cliproxy.front.access import Access
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry, Secret
-from tests.amp.test_routes import AMP, MESSAGES, Amps
-from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
+from tests.support.amps import AMP, MESSAGES, Amps
+from tests.support.bodies import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import compat, keyed
 from tests.support.world import Call
 

@@ -13,8 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.amp.tokens import LIFETIME, MOST, SocketTokens
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import ClientKey, Secret
-from tests.amp.test_routes import Amps
-from tests.amp.test_tunnel import PATH, UPGRADE
+from tests.support.amps import PATH, UPGRADE, Amps
 from tests.support.world import Call
 
 MINE = ClientKey(Secret("mine"))

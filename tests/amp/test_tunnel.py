@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cliproxy.amp import fallback
-from tests.amp.test_routes import Amps
+from tests.support.amps import PATH, UPGRADE, Amps
 from tests.support.world import Call
 
 YES = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "k", "Sec-WebSocket-Protocol": "rivet"}
-PATH = "/actors/gateway/threadActor/websocket/?rvt-namespace=default&rvt-key=1"
 
 
 class Tunnels(Amps):

@@ -47,6 +47,11 @@ def load_cases() -> list[Case]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
+def is_streamed(case: Case) -> bool:
+    """Whether the upstream's answer comes as a stream."""
+    return case.get("input_is") in ("stream", "bytes") or (case["kind"] == "stream" and "input_is" not in case)
+
+
 def minter() -> Mint:
     """Ids that look minted and are the same every time."""
     count = 0

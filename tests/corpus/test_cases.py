@@ -10,18 +10,13 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects.registry import DIALECTS
-from tests.corpus.replay import SHORT, framed, judge, load_cases, run
+from tests.corpus.replay import SHORT, framed, is_streamed, judge, load_cases, run
 
 Case = dict[str, Any]
 
 CASES = load_cases()
 #: A stream up to so many bytes is cut in two at each of its bytes.
 SHORT_STREAM = 3000
-
-
-def is_streamed(case: Case) -> bool:
-    """Whether the upstream's answer comes as a stream."""
-    return case.get("input_is") in ("stream", "bytes") or (case["kind"] == "stream" and "input_is" not in case)
 
 
 def name(case: Case) -> str:

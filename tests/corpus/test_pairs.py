@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.corpus.replay import SHORT, feed, load_cases, payloads_of, start_answer
-from tests.corpus.test_cases import is_streamed
+from tests.corpus.replay import SHORT, feed, is_streamed, load_cases, payloads_of, start_answer
 from tests.real.grammar import check_stream, check_whole
 
 Case = dict[str, Any]

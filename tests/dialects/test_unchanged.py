@@ -13,7 +13,7 @@ from cliproxy.dialects.transcoder import Transcoder, relay_unchanged
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.request import CompletionRequest
 from tests.corpus.replay import framed, minter, payloads_of
-from tests.dialects.test_transcoder import CHUNK, NAMES, STREAMS, WHOLE_AT, chat_chunk, gemini_object
+from tests.dialects.streams import CHUNK, NAMES, STREAMS, WHOLE_AT, chat_chunk, gemini_object
 
 
 def asked(name: str, *, include_usage: bool = True) -> AnswerContext:

@@ -8,7 +8,7 @@ import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import Amp, AmpMapping, RemoteManagement, Secret
-from tests.relay.test_relay import CHAT
+from tests.support.bodies import CHAT
 from tests.support.settings import compat, settings
 from tests.support.world import World
 

@@ -11,7 +11,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.front.site import MOST_CONNECTIONS, UNKNOWN_BYTES, most_connections
-from tests.relay.test_relay import CHAT, CHAT_ANSWER
+from tests.support.bodies import CHAT, CHAT_ANSWER
 from tests.support.settings import settings
 from tests.support.world import World
 

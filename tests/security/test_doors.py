@@ -22,7 +22,7 @@ from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.service import BoundEndpoint, CliproxyService
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret, Settings
-from tests.relay.test_relay import CHAT, CHAT_ANSWER
+from tests.support.bodies import CHAT, CHAT_ANSWER
 from tests.support.settings import settings
 from tests.support.world import World
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.settings.model import KeyEntry, ModelEntry, Secret
-from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI_ANSWER, RESPONSES
+from tests.support.bodies import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import compat, settings
 from tests.support.world import Received, World
 

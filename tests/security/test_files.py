@@ -25,7 +25,7 @@ from cliproxy.pool.state import parse
 from cliproxy.settings.load import load
 from cliproxy.settings.model import Settings
 from cliproxy.wire.files import write_whole
-from tests.relay.test_relay import CHAT
+from tests.support.bodies import CHAT
 from tests.support.scratch import scratch
 from tests.support.settings import settings
 from tests.support.world import World

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.errors import SettingsError
 from cliproxy.settings.load import loads
 from cliproxy.settings.model import Amp, Secret
-from tests.relay.test_relay import CHAT, CHAT_ANSWER, CLAUDE
+from tests.support.bodies import CHAT, CHAT_ANSWER, CLAUDE
 from tests.support.settings import compat, settings
 from tests.support.world import Call, World
 

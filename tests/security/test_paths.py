@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret
 from cliproxy.wire.paths import is_canonical
-from tests.relay.test_relay import CLAUDE
+from tests.support.bodies import CLAUDE
 from tests.support.settings import settings
 from tests.support.world import World
 

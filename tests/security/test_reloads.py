@@ -6,7 +6,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.settings.model import ClientKey, CompatEntry, CompatKey, ModelEntry, Secret, Settings
-from tests.relay.test_relay import CHAT, CHAT_ANSWER, chunk
+from tests.support.bodies import CHAT, CHAT_ANSWER, chunk
 from tests.support.settings import settings
 from tests.support.world import Received, World
 

@@ -21,7 +21,7 @@ from cliproxy.cli.terminal import Terminal
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.load import examine_text, loads
 from cliproxy.settings.model import Secret, Settings, Streaming
-from tests.relay.test_relay import CHAT, CLAUDE, GEMINI, RESPONSES
+from tests.support.bodies import CHAT, CLAUDE, GEMINI, RESPONSES
 from tests.support.scratch import scratch
 from tests.support.world import Call, Received, World
 
