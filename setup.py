@@ -46,7 +46,7 @@ setup(
     # plugin. There must never be a twisted/__init__.py or a twisted/plugins/__init__.py here.
     packages=[*find_packages(include=["cliproxy", "cliproxy.*"]), "twisted.plugins"],
     package_dir={"": "."},
-    package_data={"cliproxy": ["py.typed"]},
+    package_data={"cliproxy": ["py.typed", "routing/*.json"]},
     install_requires=[
         "attrs>=23.1",
         "bcrypt>=4.0",
@@ -61,6 +61,7 @@ setup(
         "werkzeug>=3.0",
     ],
     extras_require={
+        "prices": ["genai-prices>=0.2.3"],
         "test": TEST,
         "dev": [
             *TEST,

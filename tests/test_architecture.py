@@ -149,6 +149,7 @@ SPELLED = {
     "OpenSSL": "twisted[tls]",
     "backports": "backports.zstd",
     "bpe_openai": "bpe-openai",
+    "genai_prices": "genai-prices",
     "google": "google-genai",
     "service_identity": "twisted[tls]",
     "yaml": "pyyaml",

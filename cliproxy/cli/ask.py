@@ -73,7 +73,7 @@ def ask(settings: Settings, method: str, path: str, query: dict[str, str]) -> JS
     return found
 
 
-class _Configured(usage.Options):
+class Configured(usage.Options):
     """Options of a command that reads the configuration the daemon runs with."""
 
     optParameters: ClassVar[list[list[Any]]] = [["config", "c", "config.yaml", "The daemon's configuration file"]]
@@ -88,12 +88,12 @@ class _Configured(usage.Options):
         return load(Path(self["config"]), environ=os.environ).settings
 
 
-class Explain(_Configured):
+class Explain(Configured):
     """Say what would become of a request: suffix, mapping, alias, candidates in order, their state and URLs."""
 
     synopsis = "MODEL [options]"
     optParameters: ClassVar[list[list[Any]]] = [
-        *_Configured.optParameters,
+        *Configured.optParameters,
         ["dialect", "d", "", "The client's dialect: openai, responses, claude or gemini"],
         ["key", "k", "", "A client key, to see whether it is known"],
     ]
@@ -130,12 +130,12 @@ class Explain(_Configured):
         return explanation(self.model, snapshot, pool, now=0.0, wall=wall, dialect=self["dialect"], key=self["key"])
 
 
-class Cooldowns(_Configured):
+class Cooldowns(Configured):
     """Show what is cooling in the running daemon, or free it."""
 
     synopsis = "[list|clear] [options]"
     optParameters: ClassVar[list[list[Any]]] = [
-        *_Configured.optParameters,
+        *Configured.optParameters,
         ["credential", None, None, "Only this credential, by its label"],
         ["model", None, None, "Only this upstream model"],
     ]

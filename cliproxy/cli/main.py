@@ -116,6 +116,12 @@ def _cooldowns_options() -> usage.Options:
     return Cooldowns()
 
 
+def _catalog_options() -> usage.Options:
+    from cliproxy.cli.catalog import Catalog
+
+    return Catalog()
+
+
 class Cliproxy(_Options):
     """The command itself. A new sub-command is one more row."""
 
@@ -126,6 +132,7 @@ class Cliproxy(_Options):
         ("init", None, Init, "write a commented configuration with a fresh client key"),
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
+        ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
         ("version", None, Version, "print the version"),
     ]
 
