@@ -31,8 +31,6 @@ RANKS = [
     ("__main__",),
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
-#: The one noun that the rooms of a rank share.
-SHARED = "cliproxy.routing.credential."
 
 #: Rooms below this rank are pure: they decide, and never wait.
 FIRST_WAITING = RANK["upstream"]

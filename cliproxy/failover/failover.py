@@ -22,7 +22,7 @@ from cliproxy.pool.trace import Trace, attempt_of, reason
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.credential import Credential
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Route
 from cliproxy.settings.model import Settings
 from cliproxy.wire.escape import visible
 
@@ -67,9 +67,9 @@ class Failover:
         self.pool = pool
         self._clock = clock
         self._refresh = refresh
-        self._leases: Leases[Candidate] = Leases(pool, clock, random)
+        self._leases = Leases(pool, clock, random)
 
-    async def run(self, plan: Plan, attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+    async def run(self, plan: Plan, attempt: Callable[[Lease], Awaitable[T]]) -> T:
         """Attempt until one shows content; its result is given, and its lease stays out until :meth:`finish`.
 
         ``attempt`` raises UpstreamFailure before content; a RequestFault answers the request at once. Cancelling ends
@@ -85,22 +85,19 @@ class Failover:
             self._leases.leave()
             raise
 
-    def finish(
-        self, lease: Lease[Candidate], failure: UpstreamFailure | None = None, *, cancelled: bool = False
-    ) -> None:
+    def finish(self, lease: Lease, failure: UpstreamFailure | None = None, *, cancelled: bool = False) -> None:
         """The answer that :meth:`run` gave is over: whole, failed after content, or the client left. Idempotent."""
         if lease.ended:
             return
         self._leases.leave()
         if cancelled:
-            self.pool.release(lease)
+            self._leases.released(lease)
         elif failure is None:
-            self.pool.succeed(lease, self._clock.seconds())
+            self._leases.succeeded(lease)
         else:
-            self.pool.fail(lease, _judged(lease, failure), self._clock.seconds())
-        self._leases.settle(lease)
+            self._leases.failed(lease, _judged(lease, failure))
 
-    def observe(self, lease: Lease[Candidate], renewal: float | None) -> None:
+    def observe(self, lease: Lease, renewal: float | None) -> None:
         """A good answer says in how many seconds the vendor's window is renewed (None: it does not)."""
         if renewal is not None:
             self.pool.observe(lease, renewal, self._clock.seconds())
@@ -116,13 +113,13 @@ class Failover:
         """No request is in flight, waits or retries."""
         return not (self._leases.in_flight or self._leases.waiting or self._leases.retrying)
 
-    async def _over_names(self, plan: Plan, ticket: int, attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+    async def _over_names(self, plan: Plan, ticket: int, attempt: Callable[[Lease], Awaitable[T]]) -> T:
         """The route, then its fallbacks, theirs included, each name once."""
         route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
         while True:
             conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
-            offers = eligible(route.candidates, plan.settings)
-            walk = Walk(route.base, offers, plan.settings, plan.stream, conversation, before)
+            candidates = eligible(route.candidates, plan.settings)
+            walk = Walk(route.base, candidates, plan.settings, plan.stream, conversation, before)
             try:
                 return await self._over_offers(plan, walk, ticket, attempt)
             except UpstreamFailure:
@@ -145,9 +142,7 @@ class Failover:
                 return route
         return None
 
-    async def _over_offers(
-        self, plan: Plan, walk: Walk[Candidate], ticket: int, attempt: Callable[[Lease[Candidate]], Awaitable[T]]
-    ) -> T:
+    async def _over_offers(self, plan: Plan, walk: Walk, ticket: int, attempt: Callable[[Lease], Awaitable[T]]) -> T:
         while True:
             asked = self._clock.seconds()
             lease = await self._leases.obtain(walk, ticket)
@@ -161,22 +156,19 @@ class Failover:
                 verdict = _judged(lease, failure)
                 walk.note(failure, verdict)
                 self._record(plan, lease, verdict.status, reason(failure, verdict))
-                self.pool.fail(lease, verdict, self._clock.seconds())
-                self._leases.settle(lease)
+                self._leases.failed(lease, verdict)
                 if walk.over:
                     raise ending(walk, self.pool, self._clock.seconds()) from None
             except BaseException as ended:  # raised again: the client left, or its request is at fault. No blame.
                 self._record(plan, lease, 0, "cancelled" if isinstance(ended, CancelledError) else "not sent")
-                self.pool.release(lease)
-                self._leases.settle(lease)
+                self._leases.released(lease)
                 raise
             else:
-                self.pool.answer(lease, self._clock.seconds())
                 self._record(plan, lease, 200, "answered")
-                self._leases.settle(lease)
+                self._leases.answered(lease)
                 return result
 
-    async def _once(self, lease: Lease[Candidate], attempt: Callable[[Lease[Candidate]], Awaitable[T]]) -> T:
+    async def _once(self, lease: Lease, attempt: Callable[[Lease], Awaitable[T]]) -> T:
         """One attempt. A connection found dead is replayed once, and a 401 once after a refresh; neither is counted."""
         stale = refreshed = False
         while True:
@@ -194,7 +186,7 @@ class Failover:
                 else:
                     raise
 
-    def _record(self, plan: Plan, lease: Lease[Candidate], status: int, why: str) -> None:
+    def _record(self, plan: Plan, lease: Lease, status: int, why: str) -> None:
         made = attempt_of(lease, status, why, self._clock.seconds())
         plan.trace.attempts.append(made)
         if plan.settings.debug:  # a debug line that nobody wants costs as much as one that is read
@@ -206,7 +198,7 @@ class Failover:
             )
 
 
-def _judged(lease: Lease[Candidate], failure: UpstreamFailure) -> Verdict:
+def _judged(lease: Lease, failure: UpstreamFailure) -> Verdict:
     credential, settings = lease.candidate.credential, lease.walk.settings
     switch = settings.quota_exceeded.switch_project
     return judge(failure, model=lease.candidate.model, rules=credential.error_rules, switch_project=switch)

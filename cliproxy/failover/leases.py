@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import count
 from random import Random
-from typing import Final, Generic
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from cliproxy.failover.wait_queue import WaitQueue
-from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Lease, Pool, WaitReason
+from cliproxy.pool.verdict import Verdict
 from cliproxy.pool.walk import BACKOFF_JITTER, Walk
 
 #: Fleet-wide, this share of the requests in flight may be retries, and always so many.
@@ -22,8 +22,8 @@ RETRY_FLOOR: Final = 3
 _EPSILON: Final = 1e-6
 
 
-class Leases(Generic[OfferT]):
-    """Every request enters, obtains leases, settles each, and leaves.
+class Leases:
+    """Every request enters, obtains leases, ends each through one of the four doors, and leaves.
 
     :ivar in_flight: requests that have entered and not left.
     """
@@ -32,9 +32,9 @@ class Leases(Generic[OfferT]):
         self._pool = pool
         self._clock = clock
         self._random = random
-        self._line: WaitQueue[OfferT] = WaitQueue(pool, clock, self._grant)
+        self._line = WaitQueue(pool, clock, self._grant)
         self._tickets = count()
-        self._retries: set[Lease[OfferT]] = set()
+        self._retries: set[Lease] = set()
         self.in_flight = 0
 
     @property
@@ -61,7 +61,7 @@ class Leases(Generic[OfferT]):
         """A request is over, its answer included."""
         self.in_flight -= 1
 
-    async def obtain(self, walk: Walk[OfferT], ticket: int) -> Lease[OfferT] | None:
+    async def obtain(self, walk: Walk, ticket: int) -> Lease | None:
         """The walk's next lease, after whatever wait it takes; None when attempts have ended. Cancellable."""
         patience: float | None = None
         while True:
@@ -90,9 +90,28 @@ class Leases(Generic[OfferT]):
             if turn and walk.may_go_on and until is not None and self._clock.seconds() >= until - _EPSILON:
                 walk.begin_round()  # those tried before the turn came may have recovered
 
-    def settle(self, lease: Lease[OfferT]) -> None:
-        """An attempt is decided, or its hold is over: those who wait for its outcome, its place or its share of the
-        budget are served."""
+    def answered(self, lease: Lease) -> None:
+        """The attempt showed content; its hold goes on until one of the other three."""
+        self._pool.answer(lease, self._clock.seconds())
+        self._decided(lease)
+
+    def succeeded(self, lease: Lease) -> None:
+        """The answer ended well."""
+        self._pool.succeed(lease, self._clock.seconds())
+        self._decided(lease)
+
+    def failed(self, lease: Lease, verdict: Verdict) -> None:
+        """The attempt failed, before or after content."""
+        self._pool.fail(lease, verdict, self._clock.seconds())
+        self._decided(lease)
+
+    def released(self, lease: Lease) -> None:
+        """The attempt ended without blame."""
+        self._pool.release(lease)
+        self._decided(lease)
+
+    def _decided(self, lease: Lease) -> None:
+        """Those who wait for the attempt's outcome, its place or its share of the budget are served."""
         retry = lease in self._retries
         self._retries.discard(lease)
         self._line.serve(lease.candidate.credential.id)
@@ -103,7 +122,7 @@ class Leases(Generic[OfferT]):
         """A credential's health changed from outside (None: everybody's)."""
         self._line.serve(credential_id)
 
-    def _grant(self, walk: Walk[OfferT]) -> Lease[OfferT] | None:
+    def _grant(self, walk: Walk) -> Lease | None:
         """A lease if one is to be had now and, for a retry, the fleet's budget allows."""
         if walk.number and len(self._retries) >= max(RETRY_FLOOR, RETRY_SHARE * self.in_flight):
             return None

@@ -6,13 +6,12 @@ import bisect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Generic
+from typing import Final
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Lease, Pool, State
 from cliproxy.pool.walk import Walk
 
@@ -21,26 +20,26 @@ LINE_LIMIT: Final = 1024
 
 
 @attrs.define(eq=False)
-class Waiter(Generic[OfferT]):
+class Waiter:
     """One request's place. ``ticket`` says when the request came; it keeps its rank however often it looks again."""
 
     ticket: int
-    walk: Walk[OfferT]
-    woken: Deferred[Lease[OfferT] | None]
+    walk: Walk
+    woken: Deferred[Lease | None]
     timer: IDelayedCall | None = None
 
 
-class WaitQueue(Generic[OfferT]):
+class WaitQueue:
     """Who waits, and who is served when something changes.
 
     :param grant: tries to take a lease for a walk.
     """
 
-    def __init__(self, pool: Pool, clock: IReactorTime, grant: Callable[[Walk[OfferT]], Lease[OfferT] | None]) -> None:
+    def __init__(self, pool: Pool, clock: IReactorTime, grant: Callable[[Walk], Lease | None]) -> None:
         self._pool = pool
         self._clock = clock
         self._grant = grant
-        self._places: list[Waiter[OfferT]] = []
+        self._places: list[Waiter] = []
         self._changes: deque[Callable[[], None]] = deque()
         self._serving = False
 
@@ -52,7 +51,7 @@ class WaitQueue(Generic[OfferT]):
         """No further request may wait."""
         return len(self._places) >= LINE_LIMIT
 
-    async def wait(self, ticket: int, walk: Walk[OfferT], until: float | None) -> Lease[OfferT] | None:
+    async def wait(self, ticket: int, walk: Walk, until: float | None) -> Lease | None:
         """Stand in line until served with a lease. None: the time is up, or it should look again at what changed.
 
         :param until: monotonic seconds.
@@ -66,13 +65,13 @@ class WaitQueue(Generic[OfferT]):
         finally:
             self._leave(place)
 
-    def _leave(self, place: Waiter[OfferT]) -> None:
+    def _leave(self, place: Waiter) -> None:
         if place in self._places:
             self._places.remove(place)
         if place.timer is not None and place.timer.active():
             place.timer.cancel()
 
-    def _wake(self, place: Waiter[OfferT], lease: Lease[OfferT] | None) -> None:
+    def _wake(self, place: Waiter, lease: Lease | None) -> None:
         self._leave(place)
         place.woken.callback(lease)
 
@@ -102,14 +101,14 @@ class WaitQueue(Generic[OfferT]):
 
     def _serve_changed(self, credential_id: str | None) -> None:
         for place in tuple(self._places):
-            offers = [o for o in place.walk.offers if credential_id in (None, o.credential.id)]
-            if place.woken.called or not offers:
+            candidates = [o for o in place.walk.candidates if credential_id in (None, o.credential.id)]
+            if place.woken.called or not candidates:
                 continue
             lease = self._grant(place.walk)
             if lease is not None:
                 self._wake(place, lease)
                 continue
-            states = {self._pool.standing(offer, self._clock.seconds()).state for offer in offers}
+            states = {self._pool.standing(candidate, self._clock.seconds()).state for candidate in candidates}
             if State.COOLING in states:
                 self._wake(place, None)
             elif credential_id is not None and State.USABLE not in states:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cliproxy.amp.mapping import decision_for, mappings_of
@@ -12,7 +11,6 @@ from cliproxy.jsontypes import JSONObject
 from cliproxy.pool.explain import Row, explain
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.registry import PROVIDERS
-from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.snapshot import Snapshot
 
 Explanation = JSONObject
@@ -35,36 +33,30 @@ def explanation(
     except RequestFault as fault:
         return told | {"error": fault.detail.message}
     told |= {"base": route.base, "suffix": route.suffix, "fallbacks": list(route.fallbacks)}
-    rows = explain(route.base, route.candidates, snapshot.settings, pool, now, _urls)
-    told["candidates"] = [_candidate(row, route, wall, dialect) for row in rows]
+    rows = explain(route.base, route.candidates, snapshot.settings, pool, now)
+    told["candidates"] = [_candidate(row, wall, dialect) for row in rows]
     return told
 
 
-def _urls(candidate: Candidate) -> Sequence[tuple[str, str]]:
-    return PROVIDERS[candidate.credential.provider].urls(candidate.credential, candidate.model)
-
-
-def _candidate(row: Row, route: Route, wall: float, dialect: str) -> JSONObject:
-    candidate = next(
-        found for found in route.candidates if (found.credential.label, found.model) == (row.credential, row.model)
-    )
+def _candidate(row: Row, wall: float, dialect: str) -> JSONObject:
+    candidate, credential = row.candidate, row.candidate.credential
+    provider = PROVIDERS[credential.provider]
     told: JSONObject = {
         "place": row.place,
-        "credential": row.credential,
-        "provider": row.provider,
+        "credential": credential.label,
+        "provider": credential.channel,
         "alias": candidate.alias,
-        "upstream_model": row.model,
+        "upstream_model": candidate.model,
         "suffix": candidate.suffix,
-        "priority": row.tier,
+        "priority": credential.priority,
         "state": row.state,
         "why": row.why,
         "until": None if row.due is None else datetime.fromtimestamp(wall + row.due, UTC).isoformat(timespec="seconds"),
         "in_flight": row.in_flight,
-        "urls": [{"for": what, "url": url} for what, url in row.urls],
+        "urls": [{"for": what, "url": url} for what, url in provider.urls(credential, candidate.model)],
     }
     if dialect:
-        spoken = PROVIDERS[candidate.credential.provider].dialect
-        told["lane"] = "identity" if spoken == dialect else f"translated to {spoken}"
+        told["lane"] = "identity" if provider.dialect == dialect else f"translated to {provider.dialect}"
     return told
 
 

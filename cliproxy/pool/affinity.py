@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from cliproxy.jsontypes import JSON, JSONObject
-from cliproxy.pool.offer import Key
+from cliproxy.routing.route import Key
 
 #: Headers in which clients name their session, lower-case, the most telling first.
 SESSION_HEADERS: Final = (
@@ -36,7 +36,7 @@ _END: Final = 4096
 class Home:
     """Where one conversation lives.
 
-    :ivar home: the offer that served it first.
+    :ivar home: the candidate that served it first.
     :ivar proven: home has answered; until then whoever answers first becomes it.
     :ivar away: where it is served while home is unusable.
     :ivar seen: when it was last served, monotonic seconds.
@@ -65,22 +65,22 @@ class Homes:
             return None
         return home
 
-    def settle(self, key: str, offer: Key, now: float, limit: int) -> None:
+    def settle(self, key: str, candidate: Key, now: float, limit: int) -> None:
         """A conversation is first seen, or must move for good; at most ``limit`` are remembered."""
-        self._homes[key] = Home(offer, now)
+        self._homes[key] = Home(candidate, now)
         self._homes.move_to_end(key)
         while len(self._homes) > limit:
             self._homes.popitem(last=False)
 
-    def served(self, key: str, offer: Key, now: float) -> None:
-        """``offer`` answered the conversation."""
+    def served(self, key: str, candidate: Key, now: float) -> None:
+        """``candidate`` answered the conversation."""
         home = self._homes.get(key)
         if home is None:
             return
         if not home.proven:
-            home.home, home.proven = offer, True
-        elif offer != home.home:
-            home.away = offer
+            home.home, home.proven = candidate, True
+        elif candidate != home.home:
+            home.away = candidate
         home.seen = now
         self._homes.move_to_end(key)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import attrs
 
 from cliproxy.errors import ErrorDetail, UpstreamFailure
-from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Availability, Pool, State
 from cliproxy.pool.verdict import Fault, usable_status
 from cliproxy.pool.walk import Failed, Walk
@@ -18,7 +17,7 @@ COOLING = "model_cooldown"
 CROWDED = "too_many_waiting"
 
 
-def ending(walk: Walk[OfferT], pool: Pool, now: float, *, crowded: bool = False) -> UpstreamFailure:
+def ending(walk: Walk, pool: Pool, now: float, *, crowded: bool = False) -> UpstreamFailure:
     """The failure to answer with: the last upstream answer; for refused credentials, whatever stood behind them, a 502,
     since the client's own key was fine; a 429 with Retry-After when all are cooling.
 
@@ -34,12 +33,12 @@ def ending(walk: Walk[OfferT], pool: Pool, now: float, *, crowded: bool = False)
         return _exhausted(walk.name, walk.failed[-1].verdict.status)
     if crowded:
         return _made(503, CROWDED, f"too many requests are waiting for model {walk.name}", 1.0)
-    return _unserved(walk, [pool.standing(offer, now) for offer in walk.offers], due)
+    return _unserved(walk, [pool.standing(candidate, now) for candidate in walk.candidates], due)
 
 
-def _due(walk: Walk[OfferT], pool: Pool, now: float) -> float | None:
+def _due(walk: Walk, pool: Pool, now: float) -> float | None:
     """Seconds until the nearest cool-down of the route ends; None when somebody is not cooling."""
-    standings = [pool.standing(offer, now) for offer in walk.offers]
+    standings = [pool.standing(candidate, now) for candidate in walk.candidates]
     ends = [
         standing.until - now for standing in standings if standing.state is State.COOLING and standing.until is not None
     ]
@@ -59,7 +58,7 @@ def _last_word(failed: Failed, due: float | None) -> UpstreamFailure:
     return UpstreamFailure(attrs.evolve(detail, status=status), failure.kind)
 
 
-def _unserved(walk: Walk[OfferT], standings: Sequence[Availability], due: float | None) -> UpstreamFailure:
+def _unserved(walk: Walk, standings: Sequence[Availability], due: float | None) -> UpstreamFailure:
     """Nothing was tried."""
     cooled = [standing for standing in standings if standing.state in (State.COOLING, State.PROBED)]
     if not cooled:

@@ -9,24 +9,24 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, Generic
+from typing import Final
 
 import attrs
 
 from cliproxy.pool.affinity import Home, Homes
 from cliproxy.pool.cooldown import Health
-from cliproxy.pool.offer import Key, Offer, OfferT, key_of
 from cliproxy.pool.selectors import Turns
 from cliproxy.pool.verdict import Fault, Verdict
 from cliproxy.pool.walk import Walk
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.route import Candidate, ModelKey
 
 #: Where a fault of the whole credential is kept: no model has this name.
 WHOLE: Final = ""
 
 
 class State(enum.Enum):
-    """Whether an offer can be taken."""
+    """Whether a candidate can be taken."""
 
     USABLE = "usable"
     BUSY = "busy"
@@ -38,7 +38,7 @@ class State(enum.Enum):
 
 @attrs.frozen
 class Availability:
-    """How an offer stands now.
+    """How a candidate stands now.
 
     :ivar until: when its cool-down ends; None when it has none. In the past: half-open.
     :ivar reason: why it was cooled.
@@ -64,9 +64,9 @@ class WaitReason(enum.Enum):
     """Why a walk has no lease, and what it waits for."""
 
     BUDGET = "budget"
-    """An offer is usable; only the fleet's retry budget forbids it."""
+    """A candidate is usable; only the fleet's retry budget forbids it."""
     TURN = "turn"
-    """An offer is well and full."""
+    """A candidate is well and full."""
     ROUND = "round"
     """Everybody was tried, somebody is still usable: another round, after a backoff."""
     RECOVERY = "recovery"
@@ -86,10 +86,10 @@ class Outlook:
 
 
 @attrs.define(eq=False)
-class Lease(Generic[OfferT]):
-    """One attempt's hold on an offer. Ends with :meth:`Pool.succeed`, :meth:`Pool.fail` or :meth:`Pool.release`.
+class Lease:
+    """One attempt's hold on a candidate. Ends with :meth:`Pool.succeed`, :meth:`Pool.fail` or :meth:`Pool.release`.
 
-    :ivar candidate: the offer taken.
+    :ivar candidate: the candidate taken.
     :ivar walk: whose attempt it is.
     :ivar number: which attempt of its request this is, from 1.
     :ivar began: when it was taken.
@@ -98,8 +98,8 @@ class Lease(Generic[OfferT]):
     :ivar ended: the hold is over.
     """
 
-    candidate: OfferT
-    walk: Walk[OfferT]
+    candidate: Candidate
+    walk: Walk
     number: int
     began: float
     affinity: Affinity = Affinity.NONE
@@ -115,8 +115,8 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._health: dict[Key, Health] = {}
-        self._renewals: dict[Key, float] = {}
+        self._health: dict[ModelKey, Health] = {}
+        self._renewals: dict[ModelKey, float] = {}
         self._in_flight: dict[str, int] = {}
         self._turns = Turns()
         self._homes = Homes()
@@ -128,20 +128,20 @@ class Pool:
         """Requests that hold the credential now."""
         return self._in_flight.get(credential_id, 0)
 
-    def resets_at(self, offer: Offer, now: float) -> float:
+    def resets_at(self, candidate: Candidate, now: float) -> float:
         """When the vendor's window will be renewed; infinity when the vendor does not say, minus that before it was asked."""
-        renewal = self._renewals.get(key_of(offer), -math.inf)
+        renewal = self._renewals.get(candidate.model_key, -math.inf)
         return renewal if renewal > now else -math.inf
 
-    def standing(self, offer: Offer, now: float) -> Availability:
-        """How ``offer`` stands."""
+    def standing(self, candidate: Candidate, now: float) -> Availability:
+        """How ``candidate`` stands."""
         worst: Health | None = None
         probed = False
-        for health in self._held_against(offer):
+        for health in self._held_against(candidate):
             if health.until is not None and (worst is None or worst.until is None or health.until > worst.until):
                 worst = health
             probed = probed or health.probed
-        state = State.BUSY if self._full(offer.credential) else State.USABLE
+        state = State.BUSY if self._full(candidate.credential) else State.USABLE
         if worst is None:
             return Availability(state)
         if worst.cooling(now):
@@ -150,92 +150,93 @@ class Pool:
             state = State.PROBED
         return Availability(state, worst.until, worst.reason, worst.status)
 
-    def usable(self, offer: Offer, now: float) -> bool:
-        """Whether ``offer`` could be taken now."""
-        if not self._health and not offer.credential.max_concurrency:
+    def usable(self, candidate: Candidate, now: float) -> bool:
+        """Whether ``candidate`` could be taken now."""
+        if not self._health and not candidate.credential.max_concurrency:
             return True
-        return self.standing(offer, now).state is State.USABLE
+        return self.standing(candidate, now).state is State.USABLE
 
     def _full(self, credential: Credential) -> bool:
         return 0 < credential.max_concurrency <= self.in_flight(credential.id)
 
-    def _held_against(self, offer: Offer) -> Iterator[Health]:
-        for model in (WHOLE, offer.model):
-            health = self._health.get((offer.credential.id, model))
+    def _held_against(self, candidate: Candidate) -> Iterator[Health]:
+        for model in (WHOLE, candidate.model):
+            health = self._health.get((candidate.credential.id, model))
             if health is not None:
                 yield health
 
-    def cooldowns(self) -> Mapping[Key, Health]:
+    def cooldowns(self) -> Mapping[ModelKey, Health]:
         """What is held against whom, by (credential id, model); model :data:`WHOLE` is all of them. To be read only."""
         return self._health
 
     # -- taking
 
-    def order(self, walk: Walk[OfferT], now: float) -> list[OfferT]:
-        """The offers the walk could take now, in the order it would: the best tier by strategy, home first."""
-        usable = [offer for offer in walk.open() if self.usable(offer, now)]
+    def order(self, walk: Walk, now: float) -> list[Candidate]:
+        """The candidates the walk could take now, in the order it would: the best tier by strategy, home first."""
+        usable = [candidate for candidate in walk.open() if self.usable(candidate, now)]
         if not usable:
-            last = self._last_resort(walk.offers, now)
-            return [offer for offer in walk.open() if offer is last]
+            last = self._last_resort(walk.candidates, now)
+            return [candidate for candidate in walk.open() if candidate is last]
         tier = _top_tier(usable)
-        ordered = self._turns.order(walk.settings.routing.strategy, walk.turn, tier, walk.offers, self, now)
+        ordered = self._turns.order(walk.settings.routing.strategy, walk.turn, tier, walk.candidates, self, now)
         home = self._home(walk, now)
         if home is not None:
-            ordered.sort(key=lambda offer: (key_of(offer) != home.home, key_of(offer) != home.away))
+            ordered.sort(key=lambda candidate: (candidate.key != home.home, candidate.key != home.away))
         return ordered
 
-    def pick(self, walk: Walk[OfferT], now: float) -> Lease[OfferT] | None:
-        """Take the best offer the walk may still try; None when none is usable now."""
+    def pick(self, walk: Walk, now: float) -> Lease | None:
+        """Take the best candidate the walk may still try; None when none is usable now."""
         ordered = self.order(walk, now)
         if not ordered:
             return None
-        offer = ordered[0]
-        lease = Lease(offer, walk, walk.number + 1, now)
-        lease.affinity = self._welcome(walk, offer, now)
+        candidate = ordered[0]
+        lease = Lease(candidate, walk, walk.number + 1, now)
+        lease.affinity = self._welcome(walk, candidate, now)
         if lease.affinity is not Affinity.HIT:
-            self._turns.take(walk.settings.routing.strategy, walk.turn, offer, ordered)
-        walk.take(offer)
-        if self.resets_at(offer, now) < now:
-            self._renewals[key_of(offer)] = math.inf
-        for health in self._held_against(offer):
+            self._turns.take(walk.settings.routing.strategy, walk.turn, candidate, ordered)
+        walk.take(candidate)
+        if self.resets_at(candidate, now) < now:
+            self._renewals[candidate.model_key] = math.inf
+        for health in self._held_against(candidate):
             if health.until is not None:
                 health.until = min(health.until, now)  # a last resort's cool-down is over
                 health.probed = True
                 lease.probing.append(health)
-        self._in_flight[offer.credential.id] = self.in_flight(offer.credential.id) + 1
+        self._in_flight[candidate.credential.id] = self.in_flight(candidate.credential.id) + 1
         return lease
 
-    def _home(self, walk: Walk[OfferT], now: float) -> Home | None:
+    def _home(self, walk: Walk, now: float) -> Home | None:
         wanted = walk.settings.affinity
-        if walk.conversation is None or not wanted.enabled or len(walk.offers) < 2:
+        if walk.conversation is None or not wanted.enabled or len(walk.candidates) < 2:
             return None
         return self._homes.find(walk.conversation, now, wanted.ttl_seconds)
 
-    def _welcome(self, walk: Walk[OfferT], offer: OfferT, now: float) -> Affinity:
+    def _welcome(self, walk: Walk, candidate: Candidate, now: float) -> Affinity:
         """Remember where the conversation is served. Home moves for good only when it left the route or its tier fell
         behind."""
         wanted = walk.settings.affinity
-        if walk.conversation is None or not wanted.enabled or len(walk.offers) < 2:
+        if walk.conversation is None or not wanted.enabled or len(walk.candidates) < 2:
             return Affinity.NONE
         home = self._home(walk, now)
         if home is None:
-            self._homes.settle(walk.conversation, key_of(offer), now, wanted.max_entries)
+            self._homes.settle(walk.conversation, candidate.key, now, wanted.max_entries)
             return Affinity.MISS
-        if home.home == key_of(offer):
+        if home.home == candidate.key:
             return Affinity.HIT
         if all(
-            key_of(other) != home.home or other.credential.priority < offer.credential.priority for other in walk.offers
+            other.key != home.home or other.credential.priority < candidate.credential.priority
+            for other in walk.candidates
         ):
-            self._homes.settle(walk.conversation, key_of(offer), now, wanted.max_entries)
+            self._homes.settle(walk.conversation, candidate.key, now, wanted.max_entries)
         return Affinity.MOVED
 
-    def outlook(self, walk: Walk[OfferT], now: float) -> Outlook:
+    def outlook(self, walk: Walk, now: float) -> Outlook:
         """What the walk, which was given no lease, can hope for."""
-        this_round = [self.standing(offer, now) for offer in walk.open()]
+        this_round = [self.standing(candidate, now) for candidate in walk.open()]
         states = {standing.state for standing in this_round}
         if State.USABLE in states:
             return Outlook(WaitReason.BUDGET)
-        next_round = [self.standing(offer, now) for offer in walk.next_round()]
+        next_round = [self.standing(candidate, now) for candidate in walk.next_round()]
         if State.BUSY in states:
             return Outlook(WaitReason.TURN, _nearest(this_round + next_round))
         states = {standing.state for standing in next_round}
@@ -247,21 +248,23 @@ class Pool:
             return Outlook(WaitReason.RECOVERY, due)
         return Outlook(WaitReason.NONE, due)
 
-    def _last_resort(self, offers: Sequence[OfferT], now: float) -> OfferT | None:
+    def _last_resort(self, candidates: Sequence[Candidate], now: float) -> Candidate | None:
         """Everybody is cooling: transient trouble does not take away the last one. Of those the nearest is taken."""
-        found: list[tuple[float, OfferT]] = []
-        for offer in offers:
-            standing = self.standing(offer, now)
+        found: list[tuple[float, Candidate]] = []
+        for candidate in candidates:
+            standing = self.standing(candidate, now)
             if standing.state is not State.COOLING:
                 return None
-            free = not self._full(offer.credential) and not any(health.probed for health in self._held_against(offer))
+            free = not self._full(candidate.credential) and not any(
+                health.probed for health in self._held_against(candidate)
+            )
             if standing.reason is Fault.UPSTREAM and standing.until is not None and free:
-                found.append((standing.until, offer))
+                found.append((standing.until, candidate))
         return min(found, key=lambda pair: pair[0])[1] if found else None
 
     # -- giving back
 
-    def answer(self, lease: Lease[OfferT], now: float) -> None:
+    def answer(self, lease: Lease, now: float) -> None:
         """The attempt showed its first content: whatever it probed is well."""
         if lease.ended or lease.answered:
             return
@@ -270,14 +273,14 @@ class Pool:
             health.answered(lease.began)
         self._unprobe(lease)
         if lease.walk.conversation is not None:
-            self._homes.served(lease.walk.conversation, key_of(lease.candidate), now)
+            self._homes.served(lease.walk.conversation, lease.candidate.key, now)
         self._tidy(lease.candidate)
 
-    def observe(self, lease: Lease[OfferT], seconds: float, now: float) -> None:
+    def observe(self, lease: Lease, seconds: float, now: float) -> None:
         """The vendor says that its window is renewed in so many seconds."""
-        self._renewals[key_of(lease.candidate)] = now + seconds
+        self._renewals[lease.candidate.model_key] = now + seconds
 
-    def succeed(self, lease: Lease[OfferT], now: float) -> None:
+    def succeed(self, lease: Lease, now: float) -> None:
         """The answer ended well."""
         if lease.ended:
             return
@@ -287,31 +290,33 @@ class Pool:
         self._tidy(lease.candidate)
         self.release(lease)
 
-    def fail(self, lease: Lease[OfferT], verdict: Verdict, now: float) -> None:
+    def fail(self, lease: Lease, verdict: Verdict, now: float) -> None:
         """The attempt failed, before or after content."""
         if lease.ended:
             return
         if verdict.hint is not None:
             self.observe(lease, verdict.hint, now)
         if verdict.cools is not None:
-            offer = lease.candidate
-            key = (offer.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else offer.model)
-            others = any(self._healthy(other, now) for other in lease.walk.offers if key_of(other) != key_of(offer))
+            candidate = lease.candidate
+            key = (candidate.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else candidate.model)
+            others = any(
+                self._healthy(other, now) for other in lease.walk.candidates if other.model_key != candidate.model_key
+            )
             self._health.setdefault(key, Health()).blame(
                 verdict,
                 now,
                 began=lease.began,
-                cooling_off=not (lease.walk.settings.disable_cooling or offer.credential.disable_cooling),
+                cooling_off=not (lease.walk.settings.disable_cooling or candidate.credential.disable_cooling),
                 last_usable=not others,
             )
-            self._tidy(offer)
+            self._tidy(candidate)
         self.release(lease)
 
-    def _healthy(self, offer: Offer, now: float) -> bool:
-        """Nothing cools ``offer``, not even half: it can carry the traffic."""
-        return all(health.until is None for health in self._held_against(offer))
+    def _healthy(self, candidate: Candidate, now: float) -> bool:
+        """Nothing cools ``candidate``, not even half: it can carry the traffic."""
+        return all(health.until is None for health in self._held_against(candidate))
 
-    def release(self, lease: Lease[OfferT]) -> None:
+    def release(self, lease: Lease) -> None:
         """The attempt ended without blame: the client left, or its request was at fault. Idempotent."""
         if lease.ended:
             return
@@ -323,18 +328,18 @@ class Pool:
         else:
             self._in_flight.pop(lease.candidate.credential.id, None)
 
-    def _unprobe(self, lease: Lease[OfferT]) -> None:
+    def _unprobe(self, lease: Lease) -> None:
         for health in lease.probing:
             health.probed = False
         lease.probing.clear()
 
-    def _tidy(self, offer: Offer) -> None:
+    def _tidy(self, candidate: Candidate) -> None:
         """Forget what is blameless. Every change of health passes here."""
         self.changes += 1
-        for model in (WHOLE, offer.model):
-            health = self._health.get((offer.credential.id, model))
+        for model in (WHOLE, candidate.model):
+            health = self._health.get((candidate.credential.id, model))
             if health is not None and health.blameless:
-                del self._health[offer.credential.id, model]
+                del self._health[candidate.credential.id, model]
 
     # -- the operator, reload and restart
 
@@ -358,16 +363,16 @@ class Pool:
         self._renewals = {key: when for key, when in self._renewals.items() if key[0] in credential_ids}
         self.changes += bool(gone)
 
-    def restore(self, health: Mapping[Key, Health]) -> None:
+    def restore(self, health: Mapping[ModelKey, Health]) -> None:
         """Take over what an earlier life remembered."""
         self._health.update(health)
 
 
-def _top_tier(usable: list[OfferT]) -> list[OfferT]:
+def _top_tier(usable: list[Candidate]) -> list[Candidate]:
     if len(usable) < 2:
         return usable
-    top = max(offer.credential.priority for offer in usable)
-    return [offer for offer in usable if offer.credential.priority == top]
+    top = max(candidate.credential.priority for candidate in usable)
+    return [candidate for candidate in usable if candidate.credential.priority == top]
 
 
 def _nearest(standings: Sequence[Availability]) -> float | None:

@@ -11,14 +11,14 @@ from typing import Final
 
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.pool.cooldown import CAPS, Health
-from cliproxy.pool.offer import Key
 from cliproxy.pool.verdict import Fault
+from cliproxy.routing.route import ModelKey
 
 _VERSION: Final = 1
 _COUNTS: Final = ("status", "quota_level", "transient_level", "run")
 
 
-def serialise(health: Mapping[Key, Health], *, now: float, wall: float) -> bytes:
+def serialise(health: Mapping[ModelKey, Health], *, now: float, wall: float) -> bytes:
     """``health`` as a JSON document.
 
     :param now: the monotonic time the deadlines are in.
@@ -29,14 +29,14 @@ def serialise(health: Mapping[Key, Health], *, now: float, wall: float) -> bytes
     return dumps({"version": _VERSION, "cooldowns": entries}) + b"\n"
 
 
-def _entry(key: Key, held: Health, ahead: float) -> JSONObject:
+def _entry(key: ModelKey, held: Health, ahead: float) -> JSONObject:
     entry: JSONObject = {"credential": key[0], "model": key[1]}
     if held.until is not None and held.reason is not None:
         entry |= {"until": held.until + ahead, "reason": held.reason.value}
     return entry | {name: count for name in _COUNTS if (count := getattr(held, name))}
 
 
-def parse(data: bytes, *, now: float, wall: float) -> dict[Key, Health]:
+def parse(data: bytes, *, now: float, wall: float) -> dict[ModelKey, Health]:
     """Read :func:`serialise`'s document.
 
     :raises ValueError: it is not one. Single entries that cannot be read are left out.
@@ -53,7 +53,7 @@ def parse(data: bytes, *, now: float, wall: float) -> dict[Key, Health]:
     return dict(found for entry in entries if (found := _read(entry, now, wall)) is not None)
 
 
-def _read(entry: JSON, now: float, wall: float) -> tuple[Key, Health] | None:
+def _read(entry: JSON, now: float, wall: float) -> tuple[ModelKey, Health] | None:
     if not isinstance(entry, dict):
         return None
     credential, model = entry.get("credential"), entry.get("model")

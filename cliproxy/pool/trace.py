@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 
 from cliproxy.errors import FailureKind, UpstreamFailure
-from cliproxy.pool.offer import OfferT
 from cliproxy.pool.pool import Affinity, Lease
 from cliproxy.pool.verdict import Verdict
 from cliproxy.wire.escape import visible
@@ -31,7 +30,7 @@ class Attempt:
     seconds: float
 
 
-def attempt_of(lease: Lease[OfferT], status: int, why: str, now: float) -> Attempt:
+def attempt_of(lease: Lease, status: int, why: str, now: float) -> Attempt:
     """The attempt of ``lease``, which ended at ``now``."""
     credential, model = lease.candidate.credential, lease.candidate.model
     return Attempt(credential.label, credential.id, credential.channel, model, status, why, now - lease.began)

@@ -1,20 +1,20 @@
 """One request's walk over a route: what it tried, and what it may still try. Pure.
 
-A round tries every offer at most once. A further round begins after a wait: a backoff when somebody is usable, else the
+A round tries every candidate at most once. A further round begins after a wait: a backoff when somebody is usable, else the
 nearest cool-down's end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Generic
+from typing import Final
 
 import attrs
 
 from cliproxy.errors import UpstreamFailure
-from cliproxy.pool.offer import Key, OfferT, key_of
 from cliproxy.pool.selectors import WEIGHTED
 from cliproxy.pool.verdict import Fault, Verdict
+from cliproxy.routing.route import Candidate, Key
 from cliproxy.settings.model import Settings
 
 BACKOFF_FIRST: Final = 0.5
@@ -23,11 +23,11 @@ BACKOFF_CAP: Final = 5.0
 BACKOFF_JITTER: Final = (0.8, 1.2)
 
 
-def eligible(offers: Sequence[OfferT], settings: Settings) -> tuple[OfferT, ...]:
+def eligible(candidates: Sequence[Candidate], settings: Settings) -> tuple[Candidate, ...]:
     """Those that take part at all: weight 0 is out of weighted-round-robin."""
     if settings.routing.strategy != WEIGHTED:
-        return tuple(offers)
-    return tuple(offer for offer in offers if offer.credential.weight > 0)
+        return tuple(candidates)
+    return tuple(candidate for candidate in candidates if candidate.credential.weight > 0)
 
 
 @attrs.frozen
@@ -39,14 +39,14 @@ class Failed:
 
 
 @attrs.define(eq=False)
-class Walk(Generic[OfferT]):
-    """A walk begins with every offer of the route and no attempt.
+class Walk:
+    """A walk begins with every candidate of the route and no attempt.
 
-    :ivar offers: the route's :func:`eligible` ones, in its order.
+    :ivar candidates: the route's :func:`eligible` ones, in its order.
     :ivar name: the route's base name, as answers call the model.
     :ivar conversation: the affinity key within this name, or None.
-    :ivar tried: offers tried in this round.
-    :ivar met: offers tried at all; ``max-retry-credentials`` bounds them.
+    :ivar tried: candidates tried in this round.
+    :ivar met: candidates tried at all; ``max-retry-credentials`` bounds them.
     :ivar counted: failures that cost a retry.
     :ivar waits: rounds begun by waiting rather than for a counted retry.
     :ivar waiting: a round has begun, and nobody was tried in it yet.
@@ -56,7 +56,7 @@ class Walk(Generic[OfferT]):
     """
 
     name: str
-    offers: tuple[OfferT, ...]
+    candidates: tuple[Candidate, ...]
     settings: Settings
     stream: bool = False
     conversation: str | None = None
@@ -80,12 +80,12 @@ class Walk(Generic[OfferT]):
         """Attempts the request has made."""
         return self.before + len(self.failed)
 
-    def _may_try(self, offer: OfferT, waits: int) -> bool:
-        """Whether ``offer`` may serve this request after so many waits.
+    def _may_try(self, candidate: Candidate, waits: int) -> bool:
+        """Whether ``candidate`` may serve this request after so many waits.
 
-        An offer serves the n-th counted retry when its own ``request-retry``, else the global one, is at least n.
+        A candidate serves the n-th counted retry when its own ``request-retry``, else the global one, is at least n.
         """
-        retries = offer.credential.request_retry
+        retries = candidate.credential.request_retry
         if retries is None:
             retries = self.settings.request_retry
         if waits > retries:
@@ -93,26 +93,30 @@ class Walk(Generic[OfferT]):
         if self.counted > retries + (self.settings.streaming.bootstrap_retries if self.stream else 0):
             return False
         most = self.settings.max_retry_credentials
-        return most <= 0 or len(self.met) < most or key_of(offer) in self.met
+        return most <= 0 or len(self.met) < most or candidate.key in self.met
 
-    def open(self) -> list[OfferT]:
-        """The offers this round may still try."""
-        return [offer for offer in self.offers if key_of(offer) not in self.tried and self._may_try(offer, self.waits)]
+    def open(self) -> list[Candidate]:
+        """The candidates this round may still try."""
+        return [
+            candidate
+            for candidate in self.candidates
+            if candidate.key not in self.tried and self._may_try(candidate, self.waits)
+        ]
 
-    def next_round(self) -> list[OfferT]:
-        """The offers another round could try."""
-        return [offer for offer in self.offers if self._may_try(offer, self.waits + self._unpaid)]
+    def next_round(self) -> list[Candidate]:
+        """The candidates another round could try."""
+        return [candidate for candidate in self.candidates if self._may_try(candidate, self.waits + self._unpaid)]
 
     @property
     def may_go_on(self) -> bool:
         """Offers were tried in this round that another could try again, once the request has waited for it."""
         return bool(self.settings.max_retry_interval > 0 and self.tried and self.next_round())
 
-    def take(self, offer: OfferT) -> None:
-        """``offer`` is being tried."""
+    def take(self, candidate: Candidate) -> None:
+        """``candidate`` is being tried."""
         self.waiting = False
-        self.tried.add(key_of(offer))
-        self.met.add(key_of(offer))
+        self.tried.add(candidate.key)
+        self.met.add(candidate.key)
 
     def note(self, failure: UpstreamFailure, verdict: Verdict) -> None:
         """The attempt failed."""

@@ -18,7 +18,7 @@ from cliproxy.pool.trace import Trace
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
 from cliproxy.relay.pump import Pump
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 
 SSE_HEADERS: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
@@ -65,7 +65,7 @@ class Exchange:
     route: Route | None = None
     edit: Edit | None = None
     trace: Trace = attrs.field(factory=Trace)
-    lease: Lease[Candidate] | None = None
+    lease: Lease | None = None
     pump: Pump | None = None
     losses: Sequence[Loss] = ()
     failed: ErrorDetail | None = None

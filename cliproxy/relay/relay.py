@@ -30,7 +30,6 @@ from cliproxy.relay.access_log import AccessLog
 from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
-from cliproxy.routing.route import Candidate
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
@@ -50,7 +49,7 @@ ESTIMATED: Final = (("X-Cliproxy-Estimate", "true"),)
 class _Delivery:
     """What an attempt that succeeded has to give: a stream to pour, or a whole body."""
 
-    lease: Lease[Candidate]
+    lease: Lease
     pump: Pump | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
@@ -145,7 +144,7 @@ class Relay:
 
     # -- one attempt
 
-    async def _attempt(self, exchange: Exchange, lease: Lease[Candidate]) -> _Delivery:
+    async def _attempt(self, exchange: Exchange, lease: Lease) -> _Delivery:
         settings = exchange.snapshot.settings
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
@@ -167,7 +166,7 @@ class Relay:
             raise
 
     async def _read(
-        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+        self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse
     ) -> _Delivery:
         """What the upstream's answer gives: a body, a stream that has shown content, or a failure."""
         operation = exchange.inbound.operation
@@ -183,7 +182,7 @@ class Relay:
         return await self._generate(exchange, lease, outbound, response)
 
     async def _generate(
-        self, exchange: Exchange, lease: Lease[Candidate], outbound: Outbound, response: UpstreamResponse
+        self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse
     ) -> _Delivery:
         if outbound.request is not None and outbound.request.reshape is not None:
             body = outbound.request.reshape(await response.read(ANSWER_LIMIT))
@@ -196,7 +195,7 @@ class Relay:
             return _Delivery(lease, pump=pump)
         return _Delivery(lease, pump=pump, body=await pump.whole())
 
-    async def _judged(self, exchange: Exchange, lease: Lease[Candidate], response: UpstreamResponse) -> UpstreamFailure:
+    async def _judged(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> UpstreamFailure:
         body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
         provider = PROVIDERS[lease.candidate.credential.provider]
         detail = provider.judge(response.status, response.headers, body, self._now())

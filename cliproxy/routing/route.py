@@ -7,6 +7,15 @@ import attrs
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential
 
+#: (credential id, upstream model): what cool-downs are kept under.
+ModelKey = tuple[str, str]
+#: (credential id, upstream model, configured suffix): what tries, turns and conversations are kept under.
+Key = tuple[str, str, str]
+
+
+def _key(candidate: Candidate) -> Key:
+    return (*candidate.model_key, candidate.suffix or "")
+
 
 @attrs.frozen
 class Candidate:
@@ -16,6 +25,8 @@ class Candidate:
     :ivar suffix: the thinking suffix in force, raw text: the configured name's own, else the client's; None when neither.
     :ivar alias: the id the credential offers it under, without prefix, as configured.
     :ivar info: how the model may be asked to think, and its limits.
+    :ivar model_key: its credential and its model: two that differ in their suffix alone are cooled together.
+    :ivar key: itself, whatever suffix a client gives it.
     """
 
     credential: Credential
@@ -23,6 +34,10 @@ class Candidate:
     suffix: str | None
     alias: str
     info: ModelInfo
+    model_key: ModelKey = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: (self.credential.id, self.model), takes_self=True)
+    )
+    key: Key = attrs.field(repr=False, default=attrs.Factory(_key, takes_self=True))
 
 
 @attrs.frozen
@@ -32,7 +47,8 @@ class Route:
     :ivar requested: the name as the client wrote it.
     :ivar base: the name without its suffix; for ``auto`` the model it became.
     :ivar suffix: the client's suffix, raw text; None without one.
-    :ivar candidates: in configuration order, never empty. A credential may stand in several, one an upstream model.
+    :ivar candidates: in configuration order, never empty. A credential may stand in several, of
+        different keys.
     :ivar fallbacks: names to resolve and try when every candidate has failed, in order.
     """
 

@@ -75,12 +75,12 @@ class Scripted:
     always: Move | None = None
     routes: dict[str, Route] = attrs.field(factory=dict)
     failover: Failover = attrs.field(init=False)
-    leases: list[Lease[Candidate]] = attrs.field(factory=list)
+    leases: list[Lease] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.failover = Failover(self.pool, self.clock, Even())
 
-    async def attempt(self, lease: Lease[Candidate]) -> str:
+    async def attempt(self, lease: Lease) -> str:
         """One attempt at the scripted vendor."""
         owner = lease.candidate.credential.id
         self.log.append((owner, self.clock.seconds()))

@@ -84,6 +84,26 @@ class Outside(SynchronousTestCase):
         self.assertEqual((refused.status, refused.json["error"]["code"]), (502, "upstream_credentials_exhausted"))
         self.assertNotIn(b"sk-canary", refused.raw)
 
+    def test_two_suffixes_of_one_model_are_two_candidates(self) -> None:
+        """Where an alias stands for ``m(high)`` and ``m(low)``, one's trouble leaves the other to be tried."""
+        entry = CompatEntry(
+            name="A",
+            base_url="http://a.test/v1",
+            api_key_entries=(CompatKey(Secret("sk-canary-A")),),
+            models=(ModelEntry("m(high)", "both"), ModelEntry("m(low)", "both")),
+        )
+        world = World(Settings(openai_compatibility=(entry,), api_keys=(ClientKey(Secret(World.KEY)),)))
+        self.addCleanup(world.close)
+        vendor = world.vendor("a.test")
+        vendor.script = lambda request: (
+            request.answer(503, {"error": {"message": "busy"}})
+            if request.json["reasoning_effort"] == "high"
+            else request.answer(200, ANSWER)
+        )
+        body = {"model": "both", "messages": [{"role": "user", "content": "hello"}]}
+        self.assertEqual(world.post("/v1/chat/completions", body).status, 200)
+        self.assertEqual([request.json["reasoning_effort"] for request in vendor.requests], ["high", "low"])
+
     def test_soonest_reset(self) -> None:
         """Under soonest-reset the vendor whose window is renewed first is spent first."""
         vendors = self.daemon("ABC", routing=Routing("soonest-reset"))

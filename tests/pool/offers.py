@@ -7,25 +7,19 @@ import attrs
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk
+from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Routing, Secret, Settings
 
 
-@attrs.frozen
-class Plain:
-    """An offer, and nothing more."""
-
-    credential: Credential
-    model: str = "m"
-
-
-def offer(letter: str, model: str = "m", **extra: object) -> Plain:
-    """Credential ``letter``'s offer of ``model``."""
+def offer(letter: str, model: str = "m", suffix: str | None = None, **extra: object) -> Candidate:
+    """Credential ``letter``'s offer of ``model``, under a configured suffix."""
     owner = Credential(letter, letter, "demo", "demo", Secret(""), "https://vendor.test")
-    return Plain(attrs.evolve(owner, **extra), model)  # type: ignore[arg-type]
+    return Candidate(attrs.evolve(owner, **extra), model, suffix, model, ModelInfo(model))  # type: ignore[arg-type]
 
 
-def walk(*offers: Plain, strategy: str = "round-robin", talk: str | None = None, **settings: object) -> Walk[Plain]:
+def walk(*offers: Candidate, strategy: str = "round-robin", talk: str | None = None, **settings: object) -> Walk:
     """A fresh walk over ``offers``."""
     found = Settings(routing=Routing(strategy), **settings)  # type: ignore[arg-type]
     return Walk("m", offers, found, conversation=talk)

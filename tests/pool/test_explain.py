@@ -8,8 +8,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.pool.explain import Row, explain
 from cliproxy.pool.pool import Pool
+from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Routing, Settings
-from tests.pool.offers import Plain, offer, verdict, walk
+from tests.pool.offers import offer, verdict, walk
+
+
+def label(row: Row) -> str:
+    """Whose candidate it is."""
+    return row.candidate.credential.label
 
 
 class Explained(SynchronousTestCase):
@@ -18,14 +24,12 @@ class Explained(SynchronousTestCase):
     def setUp(self) -> None:
         self.pool = Pool()
 
-    def rows(self, *offers: Plain, strategy: str = "round-robin", now: float = 0.0) -> list[Row]:
+    def rows(self, *offers: Candidate, strategy: str = "round-robin", now: float = 0.0) -> list[Row]:
         """The explanation of a route over ``offers``."""
         settings = Settings(routing=Routing(strategy))
-        return explain(
-            "m", offers, settings, self.pool, now, lambda one: [("generate", f"https://{one.credential.id}/x")]
-        )
+        return explain("m", offers, settings, self.pool, now)
 
-    def fail(self, one: Plain, status: int, hint: float | None = None) -> None:
+    def fail(self, one: Candidate, status: int, hint: float | None = None) -> None:
         """``one`` fails at time 0."""
         lease = self.pool.pick(walk(one), 0.0)
         assert lease is not None
@@ -39,7 +43,7 @@ class Explained(SynchronousTestCase):
         self.fail(offer("K"), 401)
         self.fail(offer("H", priority=1), 429, 10.0)
         rows = self.rows(offer("Q"), offer("A"), full, offer("K"), offer("H", priority=1), now=20.0)
-        told = [(row.credential, row.place, row.tier, row.state, row.due) for row in rows]
+        told = [(label(row), row.place, row.candidate.credential.priority, row.state, row.due) for row in rows]
         self.assertEqual(
             told,
             [
@@ -53,14 +57,13 @@ class Explained(SynchronousTestCase):
         self.assertEqual(rows[2].why, "cooled for quota (429)")
         self.assertEqual(rows[4].why, "cooled for credential (401)")
         self.assertIn("max-concurrency", rows[3].why)
-        self.assertEqual(rows[1].urls, (("generate", "https://A/x"),))
 
     def test_agrees_with_the_pool(self) -> None:
         """The first row is whom the next request gets, under every strategy and after every request."""
         offers = [offer("A", weight=2), offer("B"), offer("C", priority=0)]
         for strategy in ("round-robin", "fill-first", "weighted-round-robin", "least-busy", "soonest-reset"):
             for _ in range(5):
-                first = self.rows(*offers, strategy=strategy)[0].credential
+                first = self.rows(*offers, strategy=strategy)[0].candidate.credential.id
                 lease = self.pool.pick(walk(*offers, strategy=strategy), 0.0)
                 assert lease is not None
                 self.assertEqual(lease.candidate.credential.id, first)
@@ -73,7 +76,14 @@ class Explained(SynchronousTestCase):
         self.assertEqual(self.rows(offer("A"), offer("B"), now=9.0), first)
         self.assertEqual(dict(self.pool.cooldowns()), before)
 
+    def test_two_suffixes_of_one_model_are_two_candidates(self) -> None:
+        """``m(high)`` and ``m(low)`` under one alias each have a row, and are cooled together."""
+        both = offer("A", suffix="high"), offer("A", suffix="low")
+        self.assertEqual([(row.candidate.suffix, row.place) for row in self.rows(*both)], [("high", 1), ("low", 2)])
+        self.fail(both[0], 429, 60.0)
+        self.assertEqual({row.state for row in self.rows(*both)}, {"cooling"})
+
     def test_weight_zero(self) -> None:
         """A credential without weight is told to be out."""
         rows = self.rows(offer("A", weight=0), offer("B"), strategy="weighted-round-robin")
-        self.assertEqual([(row.credential, row.state) for row in rows], [("B", "usable"), ("A", "excluded")])
+        self.assertEqual([(label(row), row.state) for row in rows], [("B", "usable"), ("A", "excluded")])

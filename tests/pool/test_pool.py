@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.pool.cooldown import CAPS, Health
 from cliproxy.pool.pool import Lease, Pool, State, WaitReason
 from cliproxy.pool.verdict import Fault
-from tests.pool.offers import Plain, offer, verdict, walk
+from cliproxy.routing.route import Candidate
+from tests.pool.offers import offer, verdict, walk
 
 
 class CoolDowns(SynchronousTestCase):
@@ -19,12 +20,12 @@ class CoolDowns(SynchronousTestCase):
         self.pool = Pool()
         self.a, self.b = offer("A"), offer("B")
 
-    def fail(self, one: Plain, status: int, now: float, hint: float | None = None, *others: Plain) -> None:
+    def fail(self, one: Candidate, status: int, now: float, hint: float | None = None, *others: Candidate) -> None:
         """``one`` is tried at ``now`` and fails."""
         lease = self.take(one, now, *others)
         self.pool.fail(lease, verdict(status, hint), now)
 
-    def take(self, one: Plain, now: float, *others: Plain) -> Lease[Plain]:
+    def take(self, one: Candidate, now: float, *others: Candidate) -> Lease:
         """A lease on ``one`` of a route over it and ``others``."""
         asked = walk(one, *others, strategy="fill-first")
         lease = self.pool.pick(asked, now)
@@ -32,7 +33,7 @@ class CoolDowns(SynchronousTestCase):
         self.assertIs(lease.candidate, one)
         return lease
 
-    def left(self, one: Plain, now: float) -> float | None:
+    def left(self, one: Candidate, now: float) -> float | None:
         """Seconds left to its cool-down."""
         until = self.pool.standing(one, now).until
         return None if until is None else until - now

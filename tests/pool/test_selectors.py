@@ -9,20 +9,21 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.pool.pool import Affinity, Lease, Pool
 from cliproxy.pool.walk import Walk, eligible
+from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Affinity as Wanted
-from tests.pool.offers import Plain, offer, verdict, walk
+from tests.pool.offers import offer, verdict, walk
 
 _MISS, _HIT = Affinity.MISS, Affinity.HIT
 
 
-def pick(pool: Pool, asked: Walk[Plain], now: float = 0.0) -> Lease[Plain]:
+def pick(pool: Pool, asked: Walk, now: float = 0.0) -> Lease:
     """The lease the walk gets."""
     lease = pool.pick(asked, now)
     assert lease is not None
     return lease
 
 
-def served(pool: Pool, times: int, *offers: Plain, strategy: str, hold: bool = False) -> str:
+def served(pool: Pool, times: int, *offers: Candidate, strategy: str, hold: bool = False) -> str:
     """Who serves so many requests, one after another or (``hold``) all at once."""
     letters = ""
     for _ in range(times):
@@ -125,13 +126,13 @@ class Preference(SynchronousTestCase):
         self.pool = Pool()
         self.offers = [offer(letter) for letter in "ABC"]
 
-    def ask(self, talk: str | None, now: float = 0.0, *offers: Plain) -> tuple[str, Affinity]:
+    def ask(self, talk: str | None, now: float = 0.0, *offers: Candidate) -> tuple[str, Affinity]:
         """One request of the conversation, served well: by whom, and what became of the preference."""
         lease = pick(self.pool, walk(*(offers or self.offers), talk=talk), now)
         self.pool.succeed(lease, now)
         return lease.candidate.credential.id, lease.affinity
 
-    def cool(self, one: Plain, seconds: float, now: float = 0.0) -> None:
+    def cool(self, one: Candidate, seconds: float, now: float = 0.0) -> None:
         """``one`` cools so long."""
         self.pool.fail(pick(self.pool, walk(one), now), verdict(429, seconds), now)
 

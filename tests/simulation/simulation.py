@@ -15,13 +15,12 @@ from twisted.python.failure import Failure
 from cliproxy.errors import UpstreamFailure
 from cliproxy.failover.leases import RETRY_FLOOR, RETRY_SHARE
 from cliproxy.pool.cooldown import CAPS
-from cliproxy.pool.offer import Key, key_of
 from cliproxy.pool.pool import Lease, State
 from cliproxy.pool.state import parse, serialise
 from cliproxy.pool.verdict import Fault
 from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.credential import Credential
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Key, Route
 from cliproxy.settings.model import STRATEGIES, Affinity, QuotaExceeded, Routing, Settings, Streaming
 from tests.failover.scripted import candidate, credential
 from tests.simulation.subject import AttemptSeam, Client
@@ -58,15 +57,15 @@ class Simulation:
         self.random = Random(seed)
         self.clock = Clock()
         self.clients: list[Client] = []
-        self.open: dict[Lease[Candidate], Client] = {}
-        self.last: dict[tuple[Walk[Candidate], Key], float] = {}
-        self.replays: Counter[Lease[Candidate]] = Counter()
+        self.open: dict[Lease, Client] = {}
+        self.last: dict[tuple[Walk, Key], float] = {}
+        self.replays: Counter[Lease] = Counter()
         self.attempts: Counter[int] = Counter()
         self.freed = -1.0
         self.well: dict[str, float] = {}
         self.leaving = self.reloaded = False
         self.asked: dict[int, tuple[Settings, Route]] = {}
-        self.walks: dict[int, Walk[Candidate]] = {}
+        self.walks: dict[int, Walk] = {}
         self.broken: Broken | None = None
         self.story: list[str] = []
         self.owners = [self._credential(letter) for letter in "ABCDEF"[: self.random.randint(1, 6)]]
@@ -190,7 +189,7 @@ class Simulation:
 
     # -- looking on
 
-    def attempt(self, client: Client, lease: Lease[Candidate]) -> None:
+    def attempt(self, client: Client, lease: Lease) -> None:
         """An attempt begins (see :class:`tests.simulation.subject.Watch`)."""
         now, offer = self.clock.seconds(), lease.candidate
         self._note(f"client {client.number} tries {offer.credential.id} for {offer.model}")
@@ -202,11 +201,11 @@ class Simulation:
             self._check_turn(client, lease, now)
         self.open[lease] = client
 
-    def _check_turn(self, client: Client, lease: Lease[Candidate], now: float) -> None:
+    def _check_turn(self, client: Client, lease: Lease, now: float) -> None:
         offer, walk = lease.candidate, lease.walk
         self.walks[client.number] = walk
         self._tell(client not in self.open.values(), "two attempts at once for one request")
-        before = self.last.get((walk, key_of(offer)))
+        before = self.last.get((walk, offer.key))
         freed = now in (self.freed, self.well.get(offer.credential.id))
         self._tell(before is None or now > before or freed, "a credential twice in one round")
         same = [other for other in self.open if other.candidate.credential.id == offer.credential.id]
@@ -222,15 +221,15 @@ class Simulation:
         limit = max(self.settings.max_retry_credentials, walk.settings.max_retry_credentials)
         self._tell(len(walk.met) <= limit, "too many credentials for one request")
 
-    def shown(self, client: Client, lease: Lease[Candidate]) -> None:
+    def shown(self, client: Client, lease: Lease) -> None:
         """It shows content: the answer begins."""
         self._tell(not client.begun, "two attempts show content")
         client.begun = True
         self.well[lease.candidate.credential.id] = self.clock.seconds()
 
-    def attempt_over(self, client: Client, lease: Lease[Candidate]) -> None:
+    def attempt_over(self, client: Client, lease: Lease) -> None:
         """Its connection is closed or returned."""
-        self.last[lease.walk, key_of(lease.candidate)] = self.clock.seconds()
+        self.last[lease.walk, lease.candidate.key] = self.clock.seconds()
         self.open.pop(lease, None)
 
     def ended(self, client: Client, failure: UpstreamFailure | None) -> None:
@@ -256,11 +255,11 @@ class Simulation:
         if walk.over or route.fallbacks:
             return
         extra = settings.streaming.bootstrap_retries if client.stream else 0
-        for offer in walk.offers:
+        for offer in walk.candidates:
             own = offer.credential.request_retry
             retries = settings.request_retry if own is None else own
             allowed = walk.counted <= retries + extra and walk.waits <= retries
-            met = key_of(offer) in walk.met or len(walk.met) >= settings.max_retry_credentials
+            met = offer.key in walk.met or len(walk.met) >= settings.max_retry_credentials
             state = self.subject.pool.standing(offer, self.clock.seconds()).state
             found = state in (State.COOLING, State.PROBED) or met or not allowed or self._spent()
             self._tell(found, f"{offer.credential.id} was {state.value}, and not tried")

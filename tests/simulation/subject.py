@@ -17,7 +17,7 @@ from twisted.internet.task import Clock, deferLater
 from cliproxy.errors import RequestFault, UpstreamFailure
 from cliproxy.failover.failover import Failover, Plan
 from cliproxy.pool.pool import Lease, Pool
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Route
 from cliproxy.settings.model import Settings
 from tests.simulation.vendors import Vendor
 
@@ -54,13 +54,13 @@ class Client:
 class Watch(Protocol):
     """Who looks on, and objects."""
 
-    def attempt(self, client: Client, lease: Lease[Candidate]) -> None:
+    def attempt(self, client: Client, lease: Lease) -> None:
         """An attempt begins."""
 
-    def shown(self, client: Client, lease: Lease[Candidate]) -> None:
+    def shown(self, client: Client, lease: Lease) -> None:
         """It shows content: the answer begins."""
 
-    def attempt_over(self, client: Client, lease: Lease[Candidate]) -> None:
+    def attempt_over(self, client: Client, lease: Lease) -> None:
         """Its connection is closed or returned."""
 
     def ended(self, client: Client, failure: UpstreamFailure | None) -> None:
@@ -135,9 +135,7 @@ class AttemptSeam:
         self.failover.finish(lease, failure)
         self._watch().ended(client, None)
 
-    async def _attempt(
-        self, client: Client, lease: Lease[Candidate]
-    ) -> tuple[Lease[Candidate], float, UpstreamFailure | None]:
+    async def _attempt(self, client: Client, lease: Lease) -> tuple[Lease, float, UpstreamFailure | None]:
         self._watch().attempt(client, lease)
         course = self._vendors[lease.candidate.credential.id].course(self._clock.seconds())
         shows = course.content_after is not None
