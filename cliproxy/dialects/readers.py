@@ -7,6 +7,7 @@ from typing import Protocol
 
 import attrs
 
+from cliproxy.dialects.halves import HalfJoiner
 from cliproxy.dialects.interface import DONE, Dialect, Mint, Payload, StreamDecoder
 from cliproxy.dialects.members import objects
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -15,7 +16,7 @@ from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
 from cliproxy.ir.grammar import CUT, Sequencer, fold, unfold
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads, loads_tolerant, read_again
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
@@ -51,16 +52,39 @@ def block_payloads(block: Block) -> list[Payload]:
     try:
         value = loads(data)
     except InvalidJSON:
-        return _odd_payloads(data)
+        return _lines(block)
+    return _objects(value, block.event)
+
+
+def odd_payloads(block: Block) -> list[Payload]:
+    """The payloads of a block that :func:`block_payloads` refuses, read tolerantly (docs/spec/reports.md 1). Their strings may
+    hold halves of surrogate pairs: see :mod:`cliproxy.dialects.halves`.
+
+    :raises InvalidJSON: the tolerant reader refuses it too.
+    """
+    data = block.data or b""
+    try:
+        return _objects(read_again(data), block.event)
+    except InvalidJSON:
+        lines = data.strip().splitlines()
+        if len(lines) == 1:
+            raise
+    found: list[Payload] = []
+    for line in lines:
+        found += [DONE] if line.strip() == b"[DONE]" else _objects(read_again(line), "")
+    return found
+
+
+def _objects(value: JSON, event: str) -> list[Payload]:
     if isinstance(value, dict):
-        if block.event and "type" not in value:
-            value["type"] = block.event
+        if event and "type" not in value:
+            value["type"] = event
         return [value]
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
-def _odd_payloads(data: bytes) -> list[Payload]:
-    text = data.strip()
+def _lines(block: Block) -> list[Payload]:
+    text = (block.data or b"").strip()
     if not text:
         return []
     if text == b"[DONE]":
@@ -74,9 +98,20 @@ def _odd_payloads(data: bytes) -> list[Payload]:
 def is_whole(block: Block) -> bool:
     """Whether the last block of a stream that ended without a blank line holds payloads, and not the stump of one."""
     try:
-        return bool(block_payloads(block))
+        return bool(payloads_of(block))
     except InvalidJSON:
         return False
+
+
+def payloads_of(block: Block) -> list[Payload]:
+    """:func:`block_payloads`, or :func:`odd_payloads` where that refuses.
+
+    :raises InvalidJSON: both refuse.
+    """
+    try:
+        return block_payloads(block)
+    except InvalidJSON:
+        return odd_payloads(block)
 
 
 def decode_safely(decoder: StreamDecoder, payload: JSONObject) -> list[Event]:
@@ -110,7 +145,7 @@ def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
     :raises UpstreamFailure: not JSON, not the dialect, or an error.
     """
     try:
-        body = loads(data)
+        body = loads_tolerant(data)
     except InvalidJSON:
         raise UpstreamFailure(NOT_JSON) from None
     if isinstance(body, list):
@@ -134,7 +169,8 @@ def _decode_array(source: Dialect, payloads: list[JSON], mint: Mint) -> Completi
 class StreamReader:
     """Reads a stream. ``tap`` is shown every payload before it is decoded.
 
-    A payload that is not JSON fails the stream: it may have held content, and an answer with a hole in it is not whole.
+    A payload that is not even JSON to the tolerant reader fails the stream: it may have held content, and an answer with a hole
+    in it is not whole.
     """
 
     source: Dialect
@@ -144,6 +180,7 @@ class StreamReader:
     _blocks: BlockReader = attrs.field(init=False)
     _decoder: StreamDecoder = attrs.field(init=False)
     _sequencer: Sequencer = attrs.field(factory=Sequencer, init=False)
+    _halves: HalfJoiner | None = attrs.field(default=None, init=False)
     _done: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -159,7 +196,7 @@ class StreamReader:
                 events += feed(event)
         if self._blocks.too_long:
             events += feed(StreamFailed(TOO_LONG))
-        return events
+        return events if self._halves is None else self._halves.join(events)
 
     def close(self) -> list[Event]:
         """The input ended: the last block, if whole, and the end."""
@@ -171,14 +208,26 @@ class StreamReader:
         raw += close_decoder(self._decoder, self._done)
         for event in raw:
             events += self._sequencer.feed(event)
-        return events
+        return events if self._halves is None else self._halves.join(events)
+
+    def _odd(self, block: Block) -> list[Payload] | None:
+        """What the tolerant reader makes of a block. From here on every event is looked at for halves of characters."""
+        try:
+            payloads = odd_payloads(block)
+        except InvalidJSON:
+            return None
+        self._halves = self._halves or HalfJoiner()
+        return payloads
 
     def _decode(self, block: Block) -> list[Event]:
         events: list[Event] = []
         try:
             payloads = block_payloads(block)
         except InvalidJSON:
-            return [StreamFailed(MALFORMED)]
+            odd = self._odd(block)
+            if odd is None:
+                return [StreamFailed(MALFORMED)]
+            payloads = odd
         for payload in payloads:
             if not isinstance(payload, dict):
                 if ends_with_done(self.source):

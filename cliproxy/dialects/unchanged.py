@@ -10,12 +10,12 @@ from cliproxy.dialects.readers import (
     BODY_TOO_LONG,
     MALFORMED,
     TOO_LONG,
-    block_payloads,
     close_decoder,
     decode_body,
     decode_safely,
     ends_with_done,
     is_whole,
+    payloads_of,
 )
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, UpstreamFailure
@@ -32,7 +32,7 @@ from cliproxy.ir.events import (
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads_tolerant
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
@@ -157,7 +157,7 @@ class UnchangedStream(Facts):
         if not self._may_pass(block):
             block = Block(b"", block.data)
         try:
-            payloads = block_payloads(block)
+            payloads = payloads_of(block)
         except InvalidJSON:
             return self._break(MALFORMED)
         if not payloads:
@@ -318,7 +318,7 @@ class UnchangedBody(WholeBody):
     def written(self, data: bytes, response: CompletionResponse) -> bytes:
         """The very bytes, unless ``edit`` changes something or a wrapper is to come off."""
         dialect = self.source
-        body: JSON = loads(data) if self.edit is not None or dialect.name == "gemini" else {}
+        body: JSON = loads_tolerant(data) if self.edit is not None or dialect.name == "gemini" else {}
         if not isinstance(body, dict):  # a stream's payloads in an array, for a client that asked for one object
             body = dialect.encode_response(response, self.asked)
             data = dumps(body)

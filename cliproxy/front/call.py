@@ -11,7 +11,7 @@ from twisted.web.server import Request
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Client
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads_mending
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.wire.coding import DamagedCoding, decoder_for
@@ -63,7 +63,7 @@ class Call:
         :raises RequestFault: 400 saying where it is not JSON, or that it is not an object.
         """
         try:
-            body = loads(self.raw())
+            body, self._raw = loads_mending(self.raw())
         except InvalidJSON as error:
             raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
         if not isinstance(body, dict):
