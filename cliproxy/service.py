@@ -31,10 +31,11 @@ from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
+from cliproxy.front.limits import Budget, Limits
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
-from cliproxy.front.site import BoundedSite, Limits
+from cliproxy.front.site import BoundedSite
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
@@ -45,6 +46,7 @@ from cliproxy.settings.model import Settings
 from cliproxy.settings.startup_checks import refusals
 from cliproxy.upstream.client import Client
 
+_MIB: Final = 1024 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
 #: After drain time the last answers get this long to be written.
 _LAST_WRITE_SECONDS: Final = 2.0
@@ -102,7 +104,8 @@ class CliproxyService(MultiService):
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
-        self.site = BoundedSite(self.resource, _limits(settings), reactor)
+        self.budget = Budget(settings.max_bodies_mb * _MIB)
+        self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
         self.site.knows = self.front.knows
         self._endpoint = BoundEndpoint(lambda host: _check_doors(self.settings, host))
         if listen:
@@ -140,6 +143,7 @@ class CliproxyService(MultiService):
             self._log.warn("host, port and tls take effect at the next start")
         self.relay.snapshot = snapshot
         self.site.limits = _limits(settings)
+        self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
 
     def stopService(self) -> Deferred[None]:
@@ -242,7 +246,7 @@ def _check_doors(settings: Settings, host: str) -> None:
 
 
 def _limits(settings: Settings) -> Limits:
-    return Limits(settings.max_body_mb * 1024 * 1024, settings.header_timeout_seconds)
+    return Limits(settings.max_body_mb * _MIB, settings.header_timeout_seconds, settings.client_stall_seconds)
 
 
 def endpoint_of(settings: Settings) -> str:

@@ -31,11 +31,14 @@ def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
     return [("Retry-After", retry_after(detail.retry_after))]
 
 
-def early_answer(path: bytes, status: int, sentence: str) -> bytes:
+def early_answer(path: bytes, detail: ErrorDetail) -> bytes:
     """A whole HTTP/1.1 answer that also closes the connection, for requests refused before they were routed."""
-    body = error_body(dialect_of(path), ErrorDetail(status, sentence))
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    body = error_body(dialect_of(path), detail)
+    fields = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+        *error_headers(detail),
+    ]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"HTTP/1.1 {detail.status} {HTTPStatus(detail.status).phrase}\r\n{lines}\r\n".encode() + body

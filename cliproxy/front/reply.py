@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 
-from cliproxy.front.site import BoundedRequest
+from cliproxy.front.request import BoundedRequest
 
 
 class HTTPReply:

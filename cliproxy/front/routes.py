@@ -124,7 +124,9 @@ class Front:
         return Deferred.fromCoroutine(self._finish(request, result))
 
     def knows(self, request: Request) -> bool:
-        """Whether a request of which only the head is there shows a right client key, or none is needed."""
+        """Whether a request of which only the head is there shows a right key, or none is needed."""
+        if isinstance(request.getClientAddress(), UNIXAddress):
+            return True
         gate = self.gate(self.relay.snapshot)
         query = parse_qs(request.channel._path.partition(b"?")[2], 1) if request.channel is not None else {}
         found = {name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()}

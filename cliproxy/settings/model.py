@@ -332,6 +332,8 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = attrs.field(default=(), metadata=rule(check=network))
     max_body_mb: int = attrs.field(default=64, metadata=_POSITIVE)
+    max_bodies_mb: int = attrs.field(default=512, metadata=_POSITIVE)
+    client_stall_seconds: int = attrs.field(default=120, metadata=_POSITIVE)
     header_timeout_seconds: int = attrs.field(default=10, metadata=_POSITIVE)
     connect_timeout_seconds: int = attrs.field(default=10, metadata=_POSITIVE)
     first_byte_timeout_seconds: int = attrs.field(default=600, metadata=_POSITIVE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import ITransport
 from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 
 def write_now(transport: ITransport, data: bytes) -> None:
@@ -26,3 +29,12 @@ def write_now(transport: ITransport, data: bytes) -> None:
         if sent:
             data = data[sent:]
     transport.write(data)
+
+
+def unsent(transport: Any) -> int:
+    """How many bytes wait in the process for the socket to take them; 0 where that cannot be told."""
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    if not isinstance(transport, Connection):
+        return 0
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen

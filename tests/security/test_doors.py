@@ -179,8 +179,8 @@ class Pages(SynchronousTestCase):
             "GET http://127.0.0.1/v1/models HTTP/1.1\r\nHost: evil.example",
         ):
             self.assertEqual(self.world.send(f"{head}\r\n\r\n".encode()).status, 400, head)
-        for head in ("GET /v1/models HTTP/1.1\r\nX: y", "GET /v1/models HTTP/1.0\r\nX: y"):
-            self.assertEqual(self.world.send(f"{head}\r\n\r\n".encode()).status, 421, head)
+        self.assertEqual(self.world.send(b"GET /v1/models HTTP/1.1\r\nX: y\r\n\r\n").status, 400)
+        self.assertEqual(self.world.send(b"GET /v1/models HTTP/1.0\r\nX: y\r\n\r\n").status, 421)
 
     def test_no_cors(self) -> None:
         """No answer of any route, good or bad, to any method, allows a foreign page to read it."""

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 
 from cliproxy.jsontypes import dumps, loads
@@ -232,7 +233,7 @@ class World:
     def send(self, data: bytes, peer: str = "127.0.0.1", site: Any = None) -> Call:
         """Raw bytes on a new connection, to the daemon's own site or another."""
         call = Call()
-        server = (site or self.service.site).buildProtocol(None)
+        server = (site or self.service.site).buildProtocol(IPv4Address("TCP", peer, 1))
         transport: Transport = self.reactor.connect(call, server, peer=peer)
         transport.write(data)
         self.flow()
