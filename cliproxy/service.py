@@ -106,7 +106,8 @@ class CliproxyService(MultiService):
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
         self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
-        self.site.knows = self.front.knows
+        self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
+        self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
         self._endpoint = BoundEndpoint(lambda host: _check_doors(self.settings, host))
         if listen:
             # strports' own service, because a port that is taken then ends the process instead of leaving it deaf

@@ -75,6 +75,11 @@ class BoundedChannel(HTTPChannel):
         return getattr(self, "_path", b"/")
 
     @property
+    def asked(self) -> tuple[bytes, bytes]:
+        """Method and target of the request being read."""
+        return self._command, self._path
+
+    @property
     def head_line(self) -> tuple[bytes, bytes]:
         """Version and target of the request being read."""
         return self._version, self._path
@@ -137,7 +142,7 @@ class BoundedChannel(HTTPChannel):
         if self.requests:
             self.requests[-1].refused = True
         self.clearLineBuffer()
-        self.refuse(early_answer(self.path, ErrorDetail(status, sentence)))
+        self.refuse(ErrorDetail(status, sentence))
 
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
         """How the body is framed. The only coding that frames one is ``chunked`` (RFC 9112 section 6.1)."""
@@ -229,15 +234,16 @@ class BoundedChannel(HTTPChannel):
         if waiting:
             protocol.dataReceived(waiting)
 
-    def refuse(self, answer: bytes) -> None:
-        """Write a whole answer and close.
+    def refuse(self, detail: ErrorDetail, request: Any = None) -> None:
+        """Write a whole answer, to ``request`` if its head is there, and close.
 
         What the client still sends is read and dropped for a moment: closing at once would reset the connection, and the
         client would never see the answer.
         """
         self._stop_head_clock()
         self.setTimeout(None)
-        self.transport.write(answer)
+        call_id = self.site.refused_early(self, detail, request)
+        self.transport.write(early_answer(self.path, detail, call_id))
         self.dataReceived = self._discard  # type: ignore[method-assign]
         self._linger_call = self.site.reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
         if ITCPTransport.providedBy(self.transport):
@@ -250,7 +256,7 @@ class BoundedChannel(HTTPChannel):
 
     def _head_late(self) -> None:
         self._head_call = None
-        self.refuse(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.refuse(ErrorDetail(408, "the request's head came too slowly"))
 
     def _stop_head_clock(self) -> None:
         if self._head_call is not None:

@@ -31,12 +31,13 @@ def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
     return [("Retry-After", retry_after(detail.retry_after))]
 
 
-def early_answer(path: bytes, detail: ErrorDetail) -> bytes:
+def early_answer(path: bytes, detail: ErrorDetail, request_id: str) -> bytes:
     """A whole HTTP/1.1 answer that also closes the connection, for requests refused before they were routed."""
     body = error_body(dialect_of(path), detail)
     fields = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
+        ("X-Request-Id", request_id),
         ("Connection", "close"),
         *error_headers(detail),
     ]

@@ -12,7 +12,7 @@ from twisted.web.server import Request
 
 from cliproxy import __version__
 from cliproxy.errors import ErrorDetail
-from cliproxy.front.failures import early_answer
+from cliproxy.front.access import Client
 from cliproxy.front.limits import UNKNOWN_BYTES
 
 SERVER: Final = f"cliproxy/{__version__}".encode()
@@ -28,10 +28,20 @@ class BoundedRequest(Request):
     """A request whose body is held in memory and never outgrows the limit.
 
     :ivar fields: headers of the answer that are not in ``responseHeaders``, where each would be looked at several times.
+    :ivar id: the ``X-Request-Id``.
+    :ivar began: when its head was complete.
+    :ivar caller: who calls, once that is known.
+    :ivar why: for the log: why it was refused.
+    :ivar recorded: somebody else records what becomes of it, or it has been.
     """
 
     defaultContentType = None
     fields: Sequence[tuple[str, str]] = ()
+    id = ""
+    began = 0.0
+    caller: Client | None = None
+    why = ""
+    recorded = False
     channel: Any
     content: BytesIO
     _held = 0
@@ -41,8 +51,8 @@ class BoundedRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         """The head is complete: refuse what it leaves in doubt, and a declared body that is too large; note who shows a key."""
-        self.content = BytesIO()
         channel, doubt = self.channel, self._doubt()
+        self.content, self.id, self.began = BytesIO(), channel.site.new_id(), channel.site.reactor.seconds()
         if doubt:
             self._refuse(400, doubt)
             return
@@ -114,8 +124,7 @@ class BoundedRequest(Request):
         self._stop_watching()
         self._let_go()
         self.refused = True
-        channel = self.channel
-        channel.refuse(early_answer(channel.path, ErrorDetail(status, sentence, retry_after=retry_after)))
+        self.channel.refuse(ErrorDetail(status, sentence, retry_after=retry_after), self)
 
     def _let_go(self) -> None:
         """The body is held no more."""
@@ -141,6 +150,7 @@ class BoundedRequest(Request):
         """Hand the request to the front's one resource: it routes by itself."""
         site = self.site = self.channel.site
         self.responseHeaders.setRawHeaders(b"Server", [SERVER])
+        self.responseHeaders.setRawHeaders(b"X-Request-Id", [self.id])
         self.prepath = []
         self.postpath = []
         self.render(site.resource)
@@ -180,4 +190,6 @@ class BoundedRequest(Request):
         """The client left."""
         self._stop_watching()
         self._let_go()
+        if self.id and not self.finished:
+            self.channel.site.tell(self, gone=True)
         super().connectionLost(reason)

@@ -23,10 +23,13 @@ from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.call import Answer, Call, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
+from cliproxy.front.request import BoundedRequest
 from cliproxy.jsontypes import JSON, JSONObject, TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
+from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.exchange import Exchange
+from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
@@ -36,6 +39,8 @@ LONGEST_MODEL_NAME: Final = 256
 SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
+#: Asked every few seconds by whoever keeps the daemon alive.
+_HEALTH: Final = ("/healthz", "/readyz")
 #: What a route may return.
 Result = Answer | None | Awaitable[Answer | None]
 
@@ -110,10 +115,11 @@ class Front:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
-        call_id = self.new_id()
+        call_id = request.id if isinstance(request, BoundedRequest) else self.new_id()
         request.setHeader("X-Request-Id", call_id)
         try:
             client = self._admit(request, access, snapshot, headers, query)
+            request.caller = client  # type: ignore[attr-defined]  # for the access log
             result = route(Call(request, call_id, client, snapshot, headers, query), **arguments)
         except RequestFault as fault:
             return self.refuse(request, fault)
@@ -182,6 +188,7 @@ class Front:
     def refuse(self, request: Request, fault: RequestFault) -> bytes | None:
         """Answer with a fault, in the dialect of the path."""
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
+        request.why = fault.detail.message  # type: ignore[attr-defined]  # for the access log
         return self.answer(
             request, Answer(error_body(dialect_of(request.path), fault.detail), fault.detail.status, headers)
         )
@@ -231,10 +238,22 @@ class Front:
         strict = call.snapshot.settings.strict_translation if own is None else own
         content: Any = call.request.content
         content.close()  # an answer can take long, and all that is still wanted of the body is in ``inbound``
-        reply = HTTPReply(call.request)
-        return self.relay.start(
-            Exchange(call.id, call.client.label, inbound, dialect, call.snapshot, reply, strict, route, edit)
+        call.request.recorded = True  # type: ignore[attr-defined]  # by the relay
+        exchange = Exchange(
+            call.id, call.client.label, inbound, dialect, call.snapshot, HTTPReply(call.request), strict, route, edit
         )
+        exchange.peer = call.client.peer
+        return self.relay.start(exchange)
+
+    def record(self, record: Record) -> None:
+        """An answer that was no exchange. Health checks that go well are worth a line to those who debug."""
+        if record.path in _HEALTH and record.status == 200 and not self.relay.snapshot.settings.debug:
+            return
+        self.relay.journal.write(record, more=self.relay.open > 0)
+
+    def masked(self, text: str) -> str:
+        """``text`` without any configured secret."""
+        return mask_secrets(text.encode("latin-1", "replace"), self.relay.snapshot.secrets).decode("latin-1")
 
     def run(self, request: Request, endpoint: Callable[[Request], Any]) -> None:
         """Call ``endpoint`` and finish the request with what it gives. The client's hang-up cancels it."""

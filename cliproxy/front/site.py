@@ -10,9 +10,12 @@ from twisted.internet.interfaces import IAddress
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from cliproxy.errors import ErrorDetail
 from cliproxy.front.channel import BoundedChannel
 from cliproxy.front.limits import Budget, Limits
+from cliproxy.front.records import answered, refused_early
 from cliproxy.front.request import BoundedRequest
+from cliproxy.relay.record import Record
 
 #: Idle keep-alive connections are closed after this many seconds.
 IDLE_SECONDS: Final = 75
@@ -24,6 +27,8 @@ class BoundedSite(Site):
     :ivar channels: the connections that are open, the oldest first.
     :ivar knows: whether a request, of which the head is there, comes from a client that may send much.
     :ivar budget: for the bodies of all requests.
+    :ivar new_id: makes an ``X-Request-Id``.
+    :ivar record: takes what became of a request, unless that is recorded elsewhere.
     """
 
     protocol = BoundedChannel  # type: ignore[assignment]
@@ -35,6 +40,8 @@ class BoundedSite(Site):
         self.budget = budget
         self.channels: dict[BoundedChannel, None] = {}
         self.knows: Callable[[Request], bool] = lambda request: True
+        self.new_id: Callable[[], str] = str
+        self.record: Callable[[Record], object] = _unread
         self._strangers: dict[str, dict[BoundedChannel, None]] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -94,13 +101,34 @@ class BoundedSite(Site):
         return [b"http/1.1"]
 
     def startFactory(self) -> None:
-        """No access-log file: the relay says what a request was."""
+        """No access-log file of twisted.web's."""
 
     def stopFactory(self) -> None:
         """Nothing to close."""
 
     def log(self, request: Any) -> None:
-        """See :meth:`startFactory`."""
+        """A request is answered."""
+        self.tell(request)
+
+    def tell(self, request: BoundedRequest, gone: bool = False) -> None:
+        """Record what became of a request, once."""
+        if not request.recorded:
+            request.recorded = True
+            self.record(answered(request, self.reactor.seconds(), gone))
+
+    def refused_early(self, channel: BoundedChannel, detail: ErrorDetail, request: BoundedRequest | None) -> str:
+        """Record an answer that needed no route; gives its ``X-Request-Id``."""
+        if request is None:
+            self.record(refused_early(call_id := self.new_id(), detail, peer=_peer(channel)))
+            return call_id
+        request.recorded = True
+        seconds, (method, path) = self.reactor.seconds() - request.began, channel.asked
+        self.record(refused_early(request.id, detail, peer=_peer(channel), method=method, path=path, seconds=seconds))
+        return request.id
+
+
+def _unread(record: Record) -> None:
+    """Nobody keeps books."""
 
 
 def _peer(channel: BoundedChannel) -> str:

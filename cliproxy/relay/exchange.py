@@ -53,6 +53,7 @@ class Exchange:
     :ivar strict: a loss of meaning is refused rather than made.
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
+    :ivar shown: when the answer's first content was there, on the clock of ``started``; None before.
     """
 
     id: str
@@ -69,7 +70,9 @@ class Exchange:
     pump: Pump | None = None
     losses: Sequence[Loss] = ()
     failed: ErrorDetail | None = None
+    peer: str = ""
     started: float = 0.0
+    shown: float | None = None
     task: Deferred[None] | None = None
     cut: ErrorDetail | None = None
 

@@ -30,6 +30,7 @@ from cliproxy.relay.access_log import AccessLog
 from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
+from cliproxy.relay.record import Record
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
@@ -96,7 +97,7 @@ class Relay:
         self._exchanges: dict[int, Exchange] = {}
         self._idle = IdleEvent(reactor)
         self._reactor = reactor
-        self._journal = AccessLog(reactor)
+        self.journal = AccessLog(reactor)
         self._mint = mint
         self._now = now
         self._aside = aside
@@ -112,6 +113,7 @@ class Relay:
         heartbeat = Heartbeat(self._reactor, exchange)
         try:
             delivery = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
+            exchange.shown = self._reactor.seconds()
             await self._deliver(exchange, delivery)
         except RequestFault as fault:
             self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
@@ -256,23 +258,36 @@ class Relay:
             reply.write(verbatim or dumps(dialect.encode_error(detail)))
 
     def _record(self, exchange: Exchange) -> None:
-        """One line a request: who asked, what for, who answered, how it ended."""
-        lease, settings = exchange.lease, exchange.snapshot.settings
-        usage = exchange.pump.transcoder.usage if exchange.pump is not None else None
-        ended = "client gone" if exchange.reply.gone and not exchange.reply.begun else str(exchange.reply.status)
-        label = lease.candidate.credential.label if lease is not None else "-"
-        tokens = f"{usage.input}/{usage.output}" if usage is not None else "-"
-        why = f" failed: {exchange.failed.message[:300]!r}" if exchange.failed is not None else ""
-        self._journal.write(
-            f"[{exchange.id}] {exchange.client} {exchange.inbound.dialect} {exchange.inbound.model[:80]} -> {label} {ended}"
-            f" attempts={len(exchange.trace.attempts)} affinity={exchange.trace.affinity.value}"
-            f" seconds={self._reactor.seconds() - exchange.started:.3f} tokens={tokens}{why}",
-            more=bool(self._exchanges),
-        )
-        if settings.debug and exchange.losses:
+        """What became of it, once, for whoever keeps books."""
+        record = self._record_of(exchange)
+        self.journal.write(record, more=bool(self._exchanges))
+        if exchange.snapshot.settings.debug and exchange.losses:
             self._log.debug(
                 "[{id}] lost in translation: {losses}", id=exchange.id, losses=visible(_named(exchange.losses))
             )
+
+    def _record_of(self, exchange: Exchange) -> Record:
+        candidate = exchange.lease.candidate if exchange.lease is not None else None
+        first = exchange.shown
+        return Record(
+            id=exchange.id,
+            status=0 if exchange.reply.gone and not exchange.reply.begun else exchange.reply.status,
+            seconds=self._reactor.seconds() - exchange.started,
+            peer=exchange.peer,
+            client=exchange.client,
+            dialect=exchange.inbound.dialect,
+            model=exchange.inbound.model,
+            upstream_model=candidate.model if candidate is not None else "",
+            credential=candidate.credential.label if candidate is not None else "",
+            provider=candidate.credential.channel if candidate is not None else "",
+            stream=exchange.inbound.stream,
+            first=None if first is None else first - exchange.started,
+            usage=exchange.pump.transcoder.usage if exchange.pump is not None else None,
+            attempts=exchange.trace.attempts,
+            affinity=exchange.trace.affinity.value,
+            losses=exchange.losses,
+            failure=exchange.failed.message if exchange.failed is not None else "",
+        )
 
     # -- shutdown
 

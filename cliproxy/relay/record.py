@@ -1,0 +1,97 @@
+"""What became of one request, whole: the access log reads it, and whoever counts. One value, made once, when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from cliproxy.ir.loss import Loss
+from cliproxy.ir.usage import Usage
+from cliproxy.pool.trace import Attempt
+from cliproxy.wire.escape import visible
+
+#: So much of a model's name, of a path and of a reason is shown.
+_LONGEST_NAME = 80
+_LONGEST_PATH = 120
+_LONGEST_REASON = 300
+#: Who calls was not let in, or calls where nothing is.
+_REFUSED = frozenset({401, 403, 421})
+
+
+@attrs.define(kw_only=True)
+class Record:
+    """One answer.
+
+    :ivar id: the ``X-Request-Id``.
+    :ivar status: what the client was told; 0 when it left before.
+    :ivar seconds: from the request's head, or the exchange's begin, to the end.
+    :ivar peer: the caller's address.
+    :ivar client: the label of its key, ``-`` for none.
+    :ivar known: it was let in.
+    :ivar method: of the request; ``path`` is without query. Both empty for an exchange.
+    :ivar dialect: the client's; empty for an answer that was no exchange, as all that follows is.
+    :ivar model: as the client asked for it; ``upstream_model`` as it was asked of the upstream.
+    :ivar credential: the label of the credential that answered, or tried last; empty when none did.
+    :ivar first: seconds until the first content; None when there was none.
+    :ivar failure: why it failed, a sentence without a secret.
+    """
+
+    id: str
+    status: int
+    seconds: float
+    peer: str = ""
+    client: str = "-"
+    known: bool = True
+    method: str = ""
+    path: str = ""
+    dialect: str = ""
+    model: str = ""
+    upstream_model: str = ""
+    credential: str = ""
+    provider: str = ""
+    stream: bool = False
+    first: float | None = None
+    usage: Usage | None = None
+    attempts: Sequence[Attempt] = ()
+    affinity: str = "none"
+    losses: Sequence[Loss] = ()
+    failure: str = ""
+
+    @property
+    def alarming(self) -> bool:
+        """Refused keys and failures are warnings; what a client got wrong, and its leaving, are not."""
+        status = self.status
+        return status in _REFUSED or status == 429 or status >= 500 or (status == 200 and self.failure != "")
+
+
+def plain(record: Record) -> str:
+    """The record as one line of ``name=value``, for files and pipes. Nothing in it ends a line or steers a terminal."""
+    ended = str(record.status) if record.status else "client gone"
+    said = "".join((_exchange(record, ended) if record.dialect else _other(record, ended), _why(record)))
+    return visible(said)
+
+
+def _exchange(record: Record, ended: str) -> str:
+    usage, first = record.usage, record.first
+    tokens = "-" if usage is None else f"{_count(usage.input)}/{_count(usage.cached)}/{_count(usage.output)}"
+    return (
+        f"[{record.id}] {record.client} {record.dialect} {record.model[:_LONGEST_NAME]} -> {record.credential or '-'} {ended}"
+        f" attempts={len(record.attempts)} affinity={record.affinity} seconds={record.seconds:.3f}"
+        f" first={'-' if first is None else f'{first:.3f}'} tokens={tokens}"
+        + (f" losses={len(record.losses)}" if record.losses else "")
+    )
+
+
+def _other(record: Record, ended: str) -> str:
+    path = record.path if len(record.path) <= _LONGEST_PATH else record.path[:_LONGEST_PATH] + "..."
+    where = f"{record.method} {path}".strip() or "no request"
+    return f"[{record.id}] {record.client} {record.peer or '-'} {where} {ended} seconds={record.seconds:.3f}"
+
+
+def _why(record: Record) -> str:
+    return f" failed: {record.failure[:_LONGEST_REASON]!r}" if record.failure else ""
+
+
+def _count(tokens: int | None) -> str:
+    return "-" if tokens is None else str(tokens)
