@@ -14,6 +14,7 @@ import attrs
 
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import Event
+from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.ir.response import CompletionResponse
@@ -126,6 +127,7 @@ class Dialect:
     :ivar frame: a payload as SSE bytes, in the form this dialect's clients insist on.
     :ivar decode_error: reads an upstream's error (providers.md 9.1): its status, and parsed JSON, or text when it was not JSON.
     :ivar encode_error: an error body in this dialect (providers.md 9.2).
+    :ivar held_state: what a client's body names that only its vendor keeps.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
     """
 
@@ -141,3 +143,4 @@ class Dialect:
     decode_error: Callable[[int, JSON], ErrorDetail]
     encode_error: Callable[[ErrorDetail], JSON]
     terminal_error: Callable[[ErrorDetail], list[Payload]]
+    held_state: Callable[[JSONObject], list[Held]]

@@ -55,6 +55,10 @@ class Transcoder(Protocol):
         """The model the upstream reports."""
 
     @property
+    def id(self) -> str | None:
+        """What the upstream calls its answer."""
+
+    @property
     def losses(self) -> list[Loss]:
         """What the client's dialect could not say."""
 

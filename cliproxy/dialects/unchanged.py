@@ -45,6 +45,7 @@ class Facts:
     :ivar ended: the terminal event has come, good or bad.
     :ivar failed: why the answer is not whole.
     :ivar model: the model the upstream reports.
+    :ivar id: what the upstream calls its answer.
     """
 
     asked: AnswerContext
@@ -54,6 +55,7 @@ class Facts:
     finish: Finish | None = attrs.field(default=None, init=False)
     failed: ErrorDetail | None = attrs.field(default=None, init=False)
     model: str | None = attrs.field(default=None, init=False)
+    id: str | None = attrs.field(default=None, init=False)
 
     @property
     def losses(self) -> list[Loss]:
@@ -68,6 +70,7 @@ class Facts:
             self.started = True
         elif isinstance(event, ResponseStarted):
             self.model = self.model or event.model
+            self.id = self.id or event.id
             self.usage = self.usage or event.usage
         elif isinstance(event, UsageReported):
             self.usage = event.usage
@@ -86,6 +89,7 @@ class Facts:
         """Take in a whole answer."""
         self.started = self.ended = True
         self.model, self.usage, self.finish = response.model, response.usage, response.finish
+        self.id = response.id
 
 
 @attrs.define

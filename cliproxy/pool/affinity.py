@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -83,6 +83,31 @@ class Homes:
             home.away = candidate
         home.seen = now
         self._homes.move_to_end(key)
+
+
+class Holders:
+    """Which credential holds what an answer is known by: a stored answer, a Thread. Only that one can go on from it.
+
+    Bounded in number, the longest unused forgotten first.
+    """
+
+    def __init__(self) -> None:
+        self._holders: OrderedDict[str, str] = OrderedDict()
+
+    def remember(self, held_id: str, credential_id: str, limit: int) -> None:
+        """A credential has answered under this id."""
+        self._holders[held_id] = credential_id
+        self._holders.move_to_end(held_id)
+        while len(self._holders) > limit:
+            self._holders.popitem(last=False)
+
+    def find(self, held_ids: Iterable[str | None]) -> str | None:
+        """The credential that holds the first of these that is known."""
+        for held_id in held_ids:
+            if held_id is not None and held_id in self._holders:
+                self._holders.move_to_end(held_id)
+                return self._holders[held_id]
+        return None
 
 
 def key_from(headers: Mapping[str, str], body: JSONObject, dialect: str) -> str | None:

@@ -42,7 +42,7 @@ class Claude(Vendor):
     protocol = "claude"
     counts_upstream = True
 
-    def streams(self, call_stream: bool, client_dialect: str) -> bool:
+    def streams(self, call_stream: bool, client_dialect: str, base_url: str) -> bool:
         """As a Claude client asks; always for any other, because long answers time out otherwise."""
         return call_stream or client_dialect != "claude"
 
@@ -61,7 +61,7 @@ class Claude(Vendor):
             for name in body.keys() - _COUNTED:
                 del body[name]
             return
-        say_stream(body, self.asks_for_stream(call))
+        say_stream(body, self.asks_for_stream(call, credential.base_url))
         mark_for_caching(body)
 
     def url(self, call: UpstreamCall, base_url: str) -> str:

@@ -29,9 +29,13 @@ class Vendor(ABC):
     protocol: str
     counts_upstream = False
 
-    def streams(self, call_stream: bool, client_dialect: str) -> bool:
+    def streams(self, call_stream: bool, client_dialect: str, base_url: str) -> bool:
         """As the client asked."""
         return call_stream
+
+    def keeps_state(self, credential: Credential) -> bool:
+        """Anyone may; who does not says so himself."""
+        return True
 
     @abstractmethod
     def url(self, call: UpstreamCall, base_url: str) -> str:
@@ -43,7 +47,7 @@ class Vendor(ABC):
 
     def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
-        streams = self.asks_for_stream(call)
+        streams = self.asks_for_stream(call, credential.base_url)
         named = [
             ("Content-Type", "application/json"),
             ("User-Agent", USER_AGENT),
@@ -64,9 +68,9 @@ class Vendor(ABC):
         detail = DIALECTS[self.dialect].decode_error(status, value)
         return attrs.evolve(detail, status=status, retry_after=retry_hint(status, headers, value, now))
 
-    def asks_for_stream(self, call: UpstreamCall) -> bool:
+    def asks_for_stream(self, call: UpstreamCall, base_url: str) -> bool:
         """Whether this call is sent as a stream: only generation ever is."""
-        return call.operation is Operation.GENERATE and self.streams(call.stream, call.client_dialect)
+        return call.operation is Operation.GENERATE and self.streams(call.stream, call.client_dialect, base_url)
 
 
 def refuse(message: str) -> RequestFault:

@@ -70,17 +70,17 @@ class Gemini(Vendor):
 
     def url(self, call: UpstreamCall, base_url: str) -> str:
         """The client's own ``alt``, when it asked for one, goes along as ``$alt``."""
-        url = f"{base_url}{self.models_path}{model_in_path(call.model)}:{self._method(call)}"
+        url = f"{base_url}{self.models_path}{model_in_path(call.model)}:{self._method(call, base_url)}"
         if call.alt:
             return f"{url}?$alt={quote(call.alt, safe='', errors='surrogateescape')}"
-        return f"{url}?alt=sse" if self.asks_for_stream(call) else url
+        return f"{url}?alt=sse" if self.asks_for_stream(call, base_url) else url
 
-    def _method(self, call: UpstreamCall) -> str:
+    def _method(self, call: UpstreamCall, base_url: str) -> str:
         if call.operation is Operation.COUNT:
             return "countTokens"
         if call.operation is Operation.EMBED:
             return "batchEmbedContents" if "requests" in call.body else "embedContent"
-        return "streamGenerateContent" if self.asks_for_stream(call) else "generateContent"
+        return "streamGenerateContent" if self.asks_for_stream(call, base_url) else "generateContent"
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The key, in Google's header."""

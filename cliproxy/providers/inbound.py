@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from cliproxy.dialects.interface import Dialect, Mint
+from cliproxy.ir.held import Held
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import JSONObject, loads
 from cliproxy.providers.interface import Operation
@@ -32,6 +33,7 @@ class Inbound:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     alt: str = ""
     _decoded: CompletionRequest | None = None
+    _held: list[Held] | None = None
 
     @property
     def dialect(self) -> str:
@@ -53,6 +55,14 @@ class Inbound:
         if self._body is None:
             self._body = loads(self.raw)
         return self._body
+
+    @property
+    def held(self) -> list[Held]:
+        """What the request names that only its vendor keeps; looked for once."""
+        if self._held is None:
+            generates = self.operation in (Operation.GENERATE, Operation.COMPACT)
+            self._held = self.reader.held_state(self.body) if generates else []
+        return self._held
 
     def take(self) -> JSONObject:
         """The parsed body, to edit. Whoever asks afterwards has it parsed again: parsing is most of the cost of a large

@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from cliproxy.errors import ErrorDetail
+from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.credential import Credential
 
@@ -35,6 +36,7 @@ class UpstreamCall:
     :ivar thinking_by_client: the client's own body said ``thinking`` literally, in this dialect and without a suffix.
     :ivar thinking_by_suffix: the model's name said how to think; what it says is not second-guessed.
     :ivar claude_user_id: an Anthropic client's ``metadata.user_id``, for a cache key of ours; never sent.
+    :ivar losses: the request's account; what ``finish_body`` drops or changes is added to it.
     :ivar betas: beta names a body carried where a header is wanted; ``finish_body`` moves them here for ``prepare``.
     """
 
@@ -48,6 +50,7 @@ class UpstreamCall:
     thinking_by_client: bool = False
     thinking_by_suffix: bool = False
     claude_user_id: str | None = None
+    losses: list[Loss] = attrs.field(factory=list)
     betas: list[str] = attrs.field(factory=list)
 
 
@@ -76,8 +79,11 @@ class Provider(Protocol):
     protocol: str
     counts_upstream: bool
 
-    def streams(self, call_stream: bool, client_dialect: str) -> bool:
-        """Whether the upstream is asked to stream (codex always, claude across dialects)."""
+    def streams(self, call_stream: bool, client_dialect: str, base_url: str) -> bool:
+        """Whether the upstream is asked to stream (ChatGPT's backend always, claude across dialects)."""
+
+    def keeps_state(self, credential: Credential) -> bool:
+        """Whether the upstream keeps what requests in its dialect may name: answers, conversations, files."""
 
     def finish_body(self, call: UpstreamCall, credential: Credential) -> None:
         """The provider's own rules on the body (providers.md 3-7), last before sending. Changes ``call.body`` in place.

@@ -42,7 +42,7 @@ class OpenAICompatibility(Vendor):
         """A keyless endpoint gets no ``Authorization``."""
         if credential.key:
             yield "Authorization", f"Bearer {credential.key.reveal()}"
-        if self.asks_for_stream(call):
+        if self.asks_for_stream(call, credential.base_url):
             yield "Cache-Control", "no-cache"
 
     def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:

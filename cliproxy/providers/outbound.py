@@ -5,7 +5,7 @@ Order of work on a body: dialect conversion (or the identity edit), thinking, pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -18,9 +18,11 @@ from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, relay_unchanged, translate
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
+from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
+from cliproxy.providers.codex import is_chatgpt
 from cliproxy.providers.estimate import estimate
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
@@ -36,7 +38,8 @@ class Outbound:
 
     :ivar request: None when there is nothing to send: tokens are counted here.
     :ivar counted_here: a local token count, as the client's body.
-    :ivar losses: what the translation of the request dropped.
+    :ivar losses: the one account of what was dropped or changed on the way: the request's losses are in it when it is
+        prepared, the answer's come while that is written.
     """
 
     source: Dialect
@@ -44,7 +47,7 @@ class Outbound:
     asked: AnswerContext
     request: UpstreamRequest | None
     counted_here: Callable[[], bytes]
-    losses: Sequence[Loss] = ()
+    losses: list[Loss] = attrs.field(factory=list)
     finish: Callable[[bytes], bytes] = bytes
     """For operations whose answer is one JSON object and no completion: the upstream's body to the client's."""
 
@@ -83,11 +86,15 @@ def prepare(
     asked = AnswerContext(model=inbound.model, mint=mint, now=now)
     if target.name == "responses":  # its answers echo the request
         asked.raw = inbound.raw
-    outbound = Outbound(source, target, asked, None, partial(_counted_here, inbound, candidate, asked, source, target))
+    counted_here = partial(_counted_here, inbound, candidate, asked, source, target)
+    outbound = Outbound(source, target, asked, None, counted_here, asked.losses)
     if operation is Operation.COUNT and not provider.counts_upstream:
         return outbound
+    refuse_lost_state(inbound, candidate)
     same = inbound.dialect == source.name == target.name
-    streams = operation is Operation.GENERATE and provider.streams(inbound.stream, inbound.dialect)
+    streams = operation is Operation.GENERATE and provider.streams(
+        inbound.stream, inbound.dialect, candidate.credential.base_url
+    )
     if operation is Operation.EMBED:
         body = _embedding(outbound, inbound, candidate, same)
     elif same:
@@ -95,7 +102,7 @@ def prepare(
     else:
         body = _translated(inbound, candidate, streams, outbound)
     if operation is not Operation.EMBED:
-        _adjust(body, inbound, candidate, source.name, settings, translated=not same)
+        _adjust(body, inbound, candidate, settings, outbound, translated=not same)
     call = UpstreamCall(
         model=candidate.model,
         body=body,
@@ -107,12 +114,29 @@ def prepare(
         thinking_by_client=same and candidate.suffix is None,
         thinking_by_suffix=candidate.suffix is not None,
         claude_user_id=None if same else _claude_user(inbound),
+        losses=outbound.losses,
     )
     provider.finish_body(call, candidate.credential)
     outbound.request = provider.prepare(call, candidate.credential)
     if operation is Operation.COUNT:
         outbound.finish = partial(_count_answer, source, target)
     return outbound
+
+
+def can_keep(held: Held, candidate: Candidate) -> bool:
+    """Whether a candidate's upstream can hold what a request names."""
+    provider = PROVIDERS[candidate.credential.provider]
+    return provider.dialect in held.holders and provider.keeps_state(candidate.credential)
+
+
+def refuse_lost_state(inbound: Inbound, candidate: Candidate) -> None:
+    """What a conversation held elsewhere has said cannot be guessed, so it is not answered without.
+
+    :raises RequestFault: the request names state that this upstream cannot hold.
+    """
+    for held in inbound.held:
+        if not can_keep(held, candidate):
+            raise RequestFault(held.refusal)
 
 
 def _unchanged(inbound: Inbound, asked: AnswerContext, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
@@ -136,31 +160,31 @@ def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound:
         mint=asked.mint,
         stream=streams,
         max_output_tokens=candidate.info.max_completion_tokens or None,
+        losses=outbound.losses,
     )
-    body = source.encode_request(request, context)
-    outbound.losses = context.losses
-    return body
+    return source.encode_request(request, context)
 
 
 def _adjust(
-    body: JSONObject, inbound: Inbound, candidate: Candidate, dialect: str, settings: Settings, translated: bool
+    body: JSONObject, inbound: Inbound, candidate: Candidate, settings: Settings, outbound: Outbound, translated: bool
 ) -> None:
-    """Thinking, then payload rules, on a body in ``dialect``."""
+    """Thinking, then payload rules, on a body in the upstream's dialect."""
     rules = settings.payload
     provider = PROVIDERS[candidate.credential.provider]
     original = loads(dumps(body)) if rules.default or rules.default_raw else body
     thinking.apply(
         body,
         client=inbound.dialect,
-        provider=dialect,
+        provider=outbound.source.name,
         suffix=candidate.suffix,
         info=candidate.info,
-        codex=provider.kind == "codex" and translated,
+        codex=translated and provider.kind == "codex" and is_chatgpt(candidate.credential.base_url),
     )
     if rules != Payload():
         names = (candidate.model, candidate.alias, thinking.parse_suffix(inbound.model)[0], inbound.model)
         protocol = "openai-response" if inbound.operation is Operation.COMPACT else provider.protocol
-        payload_rules.apply(body, rules, protocol=protocol, names=names, original=original)
+        changed = payload_rules.apply(body, rules, protocol=protocol, names=names, original=original)
+        outbound.losses.extend(Loss("a payload rule took the client's place", path) for path in changed)
 
 
 def _claude_user(inbound: Inbound) -> str | None:

@@ -39,9 +39,9 @@ class Vertex(Gemini):
         for name in ("generationConfig", "generation_config", "safetySettings", "safety_settings"):
             call.body.pop(name, None)
 
-    def asks_for_stream(self, call: UpstreamCall) -> bool:
+    def asks_for_stream(self, call: UpstreamCall, base_url: str) -> bool:
         """Imagen does not stream: a stream is made of its one answer."""
-        return super().asks_for_stream(call) and not draws(call.model)
+        return super().asks_for_stream(call, base_url) and not draws(call.model)
 
     def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
@@ -50,10 +50,10 @@ class Vertex(Gemini):
             request.reshape = drawn
         return request
 
-    def _method(self, call: UpstreamCall) -> str:
+    def _method(self, call: UpstreamCall, base_url: str) -> str:
         if call.operation is Operation.GENERATE and draws(call.model):
             return "predict"
-        return super()._method(call)
+        return super()._method(call, base_url)
 
     def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
         """See :meth:`Provider.urls <cliproxy.providers.interface.Provider.urls>`."""

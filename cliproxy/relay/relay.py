@@ -19,10 +19,11 @@ from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFau
 from cliproxy.failover.failover import Failover, Plan
 from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import InvalidJSON, dumps, loads
-from cliproxy.pool.affinity import key_from
+from cliproxy.pool.affinity import Holders, key_from
 from cliproxy.pool.pool import Lease
+from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
-from cliproxy.providers.outbound import Outbound, prepare
+from cliproxy.providers.outbound import Outbound, can_keep, prepare
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
@@ -31,6 +32,7 @@ from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbe
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
+from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
@@ -95,6 +97,7 @@ class Relay:
         self.client = client
         self.failover = failover
         self._exchanges: dict[int, Exchange] = {}
+        self._holders = Holders()
         self._idle = IdleEvent(reactor)
         self._reactor = reactor
         self.journal = AccessLog(reactor)
@@ -125,6 +128,7 @@ class Relay:
             self._refuse(exchange, exchange.cut)
         finally:
             heartbeat.stop()
+            self._note_holder(exchange)
             del self._exchanges[id(exchange)]
             self._record(exchange)
             if not self._exchanges:
@@ -132,7 +136,7 @@ class Relay:
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot
-        route = exchange.route or snapshot.router.resolve(inbound.model)
+        route = self._towards_holder(inbound, exchange.route or snapshot.router.resolve(inbound.model))
         choice = len(route.candidates) > 1 or bool(route.fallbacks)
         return Plan(
             route=route,
@@ -143,6 +147,24 @@ class Relay:
             resolve=snapshot.router.resolve,
             id=exchange.id,
         )
+
+    def _towards_holder(self, inbound: Inbound, route: Route) -> Route:
+        """The route without the candidates that cannot hold what the request names, and without all others where the
+        holder is known. A route that keeps none is left as it is: the attempt says why it cannot be made."""
+        if len(route.candidates) < 2 or not inbound.held:
+            return route
+        able = [candidate for candidate in route.candidates if all(can_keep(held, candidate) for held in inbound.held)]
+        holder = self._holders.find(held.id for held in inbound.held)
+        known = [candidate for candidate in able if candidate.credential.id == holder]
+        return attrs.evolve(route, candidates=tuple(known or able or route.candidates))
+
+    def _note_holder(self, exchange: Exchange) -> None:
+        """Remember who gave an answer that a later request may name, where others could be asked in its place."""
+        pump, lease = exchange.pump, exchange.lease
+        answer_id = None if pump is None else pump.transcoder.id
+        if answer_id and lease is not None and (exchange.inbound.held or len(lease.walk.candidates) > 1):
+            limit = exchange.snapshot.settings.affinity.max_entries
+            self._holders.remember(answer_id, lease.candidate.credential.id, limit)
 
     # -- one attempt
 

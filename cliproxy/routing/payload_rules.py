@@ -18,8 +18,9 @@ _UNSETTABLE = re.compile(r"(?<!\\)[*?#|]")
 Path = tuple[str, ...]
 
 
-def apply(body: JSONObject, rules: Payload, *, protocol: str, names: Sequence[str], original: JSONObject) -> None:
-    """Apply the four lists to ``body``, in place: default, default-raw, override, override-raw.
+def apply(body: JSONObject, rules: Payload, *, protocol: str, names: Sequence[str], original: JSONObject) -> list[str]:
+    """Apply the four lists to ``body``, in place: default, default-raw, override, override-raw. Gives the paths at which an
+    override put another value in the place of one that was there.
 
     :param protocol: the provider's word for its dialect: gemini, claude, openai, codex, openai-response.
     :param names: the model's names a rule may mean: the upstream's, the client's without suffix, the client's with it.
@@ -29,8 +30,12 @@ def apply(body: JSONObject, rules: Payload, *, protocol: str, names: Sequence[st
     for path, value in _settings((*rules.default, *rules.default_raw), protocol, names):
         if path not in taken and not _holds(original, path) and _set(body, path, value):
             taken.add(path)
+    changed = []
     for path, value in _settings((*rules.override, *rules.override_raw), protocol, names):
-        _set(body, path, value)
+        before = _value(body, path)
+        if _set(body, path, value) and before is not None and before != value:
+            changed.append(".".join(path))
+    return changed
 
 
 def glob_matches(pattern: str, name: str) -> bool:
@@ -91,6 +96,12 @@ def _holds(body: JSON, path: Path) -> bool:
         else:
             return False
     return True
+
+
+def _value(body: JSON, path: Path) -> JSON:
+    for segment in path:
+        body = _child(body, segment)
+    return body
 
 
 def _set(body: JSONObject, path: Path, value: JSON) -> bool:

@@ -23,11 +23,14 @@ from cliproxy.dialects.transcoder import Transcoder, translate
 from cliproxy.errors import RequestFault
 from cliproxy.ir.request import CompletionRequest
 from cliproxy.jsontypes import dumps
+from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import UpstreamCall
+from cliproxy.providers.outbound import refuse_lost_state
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.routing import thinking
 from cliproxy.routing.capability import Capability, ModelInfo
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import NO_SECRET
 from cliproxy.wire.sse import Framer
 
@@ -96,6 +99,10 @@ def run_request(case: Case) -> Output:
     stream = case.get("stream", body.get("stream") is True)
     same = source is target
     try:
+        if "provider" in case:
+            kind = case["provider"].removesuffix("-api-key")
+            asked = Inbound(source, b"", body, model)
+            refuse_lost_state(asked, Candidate(credential(kind), model, suffix, model, info))
         if same:
             edit_request(target.name, body, model=model, stream=stream)
         else:
@@ -122,7 +129,13 @@ def finish(case: Case, body: dict[str, Any], model: str, stream: bool, *, said_b
     call = UpstreamCall(
         model, body, stream, SHORT[case["from"]], thinking_by_client=said_by_client, claude_user_id=user
     )
-    PROVIDERS[kind].finish_body(call, Credential("id", "label", kind, kind, NO_SECRET, "https://upstream.invalid"))
+    PROVIDERS[kind].finish_body(call, credential(kind))
+
+
+def credential(kind: str) -> Credential:
+    """One of a kind; of codex the backend that refuses the most."""
+    base = "https://chatgpt.com/backend-api/codex" if kind == "codex" else "https://upstream.invalid"
+    return Credential("id", "label", kind, kind, NO_SECRET, base)
 
 
 def model_info(model: str, capability: Any) -> ModelInfo:

@@ -14,10 +14,9 @@ from cliproxy.jsontypes import dumps
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.outbound import prepare
 from cliproxy.routing import thinking
-from cliproxy.routing.credential import Credential
 from cliproxy.routing.route import Candidate
-from cliproxy.settings.model import NO_SECRET, Settings
-from tests.corpus.replay import KINDS, NOW, SHORT, judge, load_cases, minter, model_info, run
+from cliproxy.settings.model import Settings
+from tests.corpus.replay import KINDS, NOW, SHORT, credential, judge, load_cases, minter, model_info, run
 
 Case = dict[str, Any]
 
@@ -50,8 +49,7 @@ def sent(case: Case) -> Any:
     """The body :func:`prepare` gives to the client that sends it upstream, or the refusal."""
     kind = case["provider"].removesuffix("-api-key")
     model, suffix = thinking.parse_suffix(case["model"])
-    credential = Credential("id", "label", kind, kind, NO_SECRET, "https://upstream.invalid")
-    candidate = Candidate(credential, model, suffix, model, model_info(model, case["capability"]))
+    candidate = Candidate(credential(kind), model, suffix, model, model_info(model, case["capability"]))
     reader = DIALECTS[SHORT[case["from"]]]
     stream = case.get("stream", case["input"].get("stream") is True)
     inbound = Inbound(reader, dumps(case["input"]), None, case["model"], stream=stream)

@@ -14,7 +14,7 @@ BASES = {
     "gemini": "https://generativelanguage.googleapis.com",
     "vertex": "https://vertex.example",
     "claude": "https://api.anthropic.com",
-    "codex": "https://codex.example/v1",
+    "codex": "https://chatgpt.com/backend-api/codex",
     "openai-compatibility": "https://compat.example/v1",
     "demo": "demo:",
 }

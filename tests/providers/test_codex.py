@@ -3,14 +3,18 @@
 import pytest
 
 from cliproxy.errors import RequestFault
-from tests.providers.calls import COMPACT, EMBED, finished, header, prepared
+from cliproxy.providers.codex import is_chatgpt
+from cliproxy.providers.interface import Operation
+from cliproxy.providers.registry import PROVIDERS
+from tests.providers.calls import COMPACT, EMBED, call, credential, finished, header, prepared
 
 KIND = "codex"
+GENERATE = Operation.GENERATE
 
 
 def test_every_request_is_streamed_to_responses() -> None:
     request = prepared(KIND, {"input": []})
-    assert (request.url, request.streams) == ("https://codex.example/v1/responses", True)
+    assert (request.url, request.streams) == ("https://chatgpt.com/backend-api/codex/responses", True)
     assert header(request, "authorization") == ["Bearer k-secret"]
     assert header(request, "accept") == ["text/event-stream"]
 
@@ -30,7 +34,7 @@ def test_what_the_endpoint_insists_on_is_set() -> None:
         "input": [],
         "store": False,
         "stream": True,
-        "parallel_tool_calls": True,
+        "parallel_tool_calls": False,
         "include": ["reasoning.encrypted_content"],
         "model": "m",
         "instructions": "",
@@ -40,13 +44,49 @@ def test_what_the_endpoint_insists_on_is_set() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("previous_response_id", "prompt_cache_retention", "safety_identifier", "user", "max_output_tokens"),
-        *("max_completion_tokens", "temperature", "top_p", "service_tier"),
+        *("prompt_cache_retention", "safety_identifier", "user", "max_output_tokens", "metadata"),
+        *("max_completion_tokens", "temperature", "top_p", "service_tier", "truncation"),
     ],
 )
-def test_what_the_endpoint_refuses_is_removed(name: str) -> None:
-    assert name not in finished(KIND, {"input": [], name: 1})
-    assert name not in finished(KIND, {"input": [], name: 1}, operation=COMPACT)
+def test_what_chatgpts_backend_refuses_is_removed_there_as_a_loss_and_stays_anywhere_else(name: str) -> None:
+    for operation in (GENERATE, COMPACT):
+        made = call({"input": [], name: 1}, operation=operation)
+        PROVIDERS[KIND].finish_body(made, credential(KIND))
+        assert name not in made.body
+        assert [loss.where for loss in made.losses] == [name]
+        made = call({"input": [], name: 1}, operation=operation)
+        PROVIDERS[KIND].finish_body(made, credential(KIND, base_url="https://api.openai.com/v1"))
+        assert (made.body[name], made.losses) == (1, [])
+
+
+def test_openai_and_compatible_servers_get_what_a_responses_client_sent() -> None:
+    sent = {"input": "Hi", "store": True, "stream": False, "include": ["x"], "previous_response_id": "resp_1"}
+    on = credential(KIND, base_url="https://api.openai.com/v1")
+    made = call(dict(sent), client_dialect="responses")
+    PROVIDERS[KIND].finish_body(made, on)
+    assert (made.body, made.losses) == ({**sent, "model": "m"}, [])
+    assert PROVIDERS[KIND].prepare(made, on).streams is False
+
+
+@pytest.mark.parametrize(("member", "value"), [("background", False), ("truncation", "disabled")])
+def test_a_default_said_aloud_is_no_loss(member: str, value: object) -> None:
+    made = call({"input": [], member: value})
+    PROVIDERS[KIND].finish_body(made, credential(KIND))
+    assert member not in made.body
+    assert made.losses == []
+
+
+@pytest.mark.parametrize(
+    ("url", "backend"),
+    [
+        ("https://chatgpt.com/backend-api/codex", True),
+        ("http://127.0.0.1:1/mirror/codex/", True),
+        ("https://api.openai.com/v1", False),
+        ("https://codex.example/v1", False),
+    ],
+)
+def test_chatgpts_backend_is_known_by_its_host_or_path(url: str, backend: bool) -> None:
+    assert is_chatgpt(url) is backend
 
 
 def test_a_clients_instructions_stay() -> None:
@@ -90,7 +130,7 @@ def test_a_claude_client_without_a_user_gets_no_cache_key() -> None:
 
 def test_compaction_has_its_own_path_and_is_no_stream() -> None:
     request = prepared(KIND, {"input": [], "stream": False}, operation=COMPACT)
-    assert (request.url, request.streams) == ("https://codex.example/v1/responses/compact", False)
+    assert (request.url, request.streams) == ("https://chatgpt.com/backend-api/codex/responses/compact", False)
     assert request.body == b'{"input":[],"model":"m","instructions":""}'
     assert header(request, "accept") == ["application/json"]
 

@@ -104,11 +104,11 @@ class IdentityLane(Worlds):
             self.assertEqual(call.json, GEMINI_ANSWER)
 
     def test_codex(self) -> None:
-        """A Responses client that does not stream gets the terminal event's object from an upstream that only streams."""
+        """A Responses client that does not stream gets the terminal event's object from an upstream that streams unasked."""
         self.build()
         call = self.world.post("/v1/responses", RESPONSES)
         sent = self.vendors["codex"].last
-        self.assertTrue(sent.json["stream"])
+        self.assertEqual(sent.json, RESPONSES)
         self.assertEqual(sent.target, "/responses")
         response = {"id": "resp_1", "object": "response", "status": "completed", "model": "codex-x", "new_member": 1,
                     "output": [{"type": "message", "id": "m", "role": "assistant", "status": "completed",

@@ -22,6 +22,10 @@ _WORDS: Final = {
 }
 
 
+#: Codes that Anthropic's SDKs act upon; they read them in the error's details.
+_DETAILED: Final = frozenset(("thread_not_found", "thread_unsupported_request"))
+
+
 def decode_error(status: int, body: JSON) -> ErrorDetail:
     """Read an upstream's error."""
     return faults.read(status, body)
@@ -30,7 +34,10 @@ def decode_error(status: int, body: JSON) -> ErrorDetail:
 def encode_error(detail: ErrorDetail) -> JSONObject:
     """``{"type": "error", "error": {"type", "message"}}``."""
     usual = "api_error" if detail.status >= 500 else "invalid_request_error"
-    return {"type": "error", "error": {"type": _WORDS.get(detail.status, usual), "message": detail.message}}
+    error: JSONObject = {"type": _WORDS.get(detail.status, usual), "message": detail.message}
+    if detail.code in _DETAILED:
+        error["details"] = {"error_code": detail.code}
+    return {"type": "error", "error": error}
 
 
 def terminal_error(detail: ErrorDetail) -> list[Payload]:

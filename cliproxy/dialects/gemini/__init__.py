@@ -5,6 +5,7 @@ from __future__ import annotations
 from cliproxy.dialects.gemini.decode_request import decode_request
 from cliproxy.dialects.gemini.encode_request import encode_request
 from cliproxy.dialects.gemini.errors import decode_error, encode_error, terminal_error
+from cliproxy.dialects.gemini.held import held_state
 from cliproxy.dialects.gemini.response import decode_response, encode_response
 from cliproxy.dialects.gemini.stream import GeminiStreamDecoder, GeminiStreamEncoder
 from cliproxy.dialects.interface import Dialect, Payload
@@ -30,4 +31,5 @@ DIALECT = Dialect(
     decode_error=decode_error,
     encode_error=encode_error,
     terminal_error=terminal_error,
+    held_state=held_state,
 )
