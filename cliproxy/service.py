@@ -96,7 +96,7 @@ class CliproxyService(MultiService):
             now=now,
             aside=_aside(reactor),
         )
-        self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}")
+        self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}", now=now)
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)

@@ -312,7 +312,8 @@ def _upgrade_head(call: Call, request: UpstreamRequest) -> bytes:
 
 def _keys_of(call: Call) -> list[bytes]:
     """The configured client keys; none of them may leave for an upstream, wherever in a head it stands."""
-    return [entry.key.reveal().encode() for entry in call.snapshot.settings.api_keys if entry.key]
+    own = () if call.client.key is None else (call.client.key,)  # of one kept as a digest only the client knows the key
+    return [entry.key.reveal().encode() for entry in (*call.snapshot.settings.api_keys, *own) if entry.key]
 
 
 def _own_path(request: Request) -> bytes:

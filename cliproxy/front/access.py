@@ -12,14 +12,14 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
 import bcrypt
 
 from cliproxy.errors import ErrorDetail, RequestFault
-from cliproxy.settings.model import ClientKey, Settings
+from cliproxy.settings.model import ClientKey, Secret, Settings
 from cliproxy.wire.addresses import is_loopback
 
 #: ``Host``, and what follows an origin's scheme: a name or an address, and perhaps a port (RFC 9110, section 7.2).
@@ -54,10 +54,8 @@ class Client:
 
     @property
     def label(self) -> str:
-        """What logs and counters may show: a digest, never the key."""
-        if self.key is None:
-            return "-"
-        return hashlib.sha256(self.key.key.reveal().encode()).hexdigest()[:8]
+        """What logs and counters may show: the key's name or a digest, never the key."""
+        return "-" if self.key is None else self.key.label
 
 
 def _digest(text: str) -> bytes:
@@ -80,8 +78,10 @@ def host_of(authority: str) -> str:
 class AccessPolicy:
     """The settings' doors, compiled. One per settings snapshot."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._keys = [(_digest(entry.key.reveal()), entry) for entry in settings.api_keys if entry.key]
+    def __init__(self, settings: Settings, now: Callable[[], float] = lambda: 0.0) -> None:
+        """:param now: Unix seconds; without a clock no key expires."""
+        self._now = now
+        self._keys = [(bytes.fromhex(entry.sha256), entry) for entry in settings.api_keys if entry.sha256]
         self.keyless = not settings.api_keys
         self._management = settings.remote_management
         self._hosts = {host.lower() for host in (*settings.allowed_hosts, settings.host) if host}
@@ -95,7 +95,7 @@ class AccessPolicy:
             digest = _digest(candidate)
             for known, entry in self._keys:
                 if hmac.compare_digest(digest, known) and found is None:
-                    found = entry
+                    found = entry if entry.key else attrs.evolve(entry, key=Secret(candidate))
         return found
 
     def peer(self, address: str, headers: Mapping[str, str]) -> str:
@@ -162,12 +162,23 @@ class AccessPolicy:
         key = self.key(candidates)
         if key is None:
             raise RequestFault(ErrorDetail(401, "Invalid API key"))
+        self._check_valid(key)
         return Client(peer, key, admitted=True)
 
     def recognise(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
         """The client of an :attr:`Access.OPTIONAL_KEY` route: admitted by a right key only."""
         key = self.key(candidates)
+        if key is not None:
+            self._check_valid(key)
         return Client(self.peer(address, headers), key, admitted=key is not None)
+
+    def _check_valid(self, key: ClientKey) -> None:
+        """:raises RequestFault: 401 for a key that is switched off or has expired."""
+        if key.disabled:
+            raise RequestFault.bad(f"the API key {key.label} is disabled", status=401, code="key_disabled")
+        until = key.until
+        if until is not None and self._now() >= until:
+            raise RequestFault.bad(f"the API key {key.label} has expired", status=401, code="key_expired")
 
     def admit_operator(self, address: str, local: bool, headers: Mapping[str, str]) -> Client:
         """Whoever may manage: the owner of the UNIX socket (``local``), or the holder of the secret.

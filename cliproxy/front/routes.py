@@ -91,10 +91,14 @@ def _model_name(value: JSON) -> str:
 
 @attrs.define
 class Front:
-    """What every route class stands on: the relay and the doors."""
+    """What every route class stands on: the relay and the doors.
+
+    :ivar now: Unix seconds.
+    """
 
     relay: Relay
     new_id: Callable[[], str]
+    now: Callable[[], float]
     draining: bool = False
     _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
@@ -102,7 +106,7 @@ class Front:
     def gate(self, snapshot: Snapshot) -> AccessPolicy:
         """The snapshot's doors; compiled once per snapshot."""
         if self._gate is None or self._gate[0] is not snapshot:
-            self._gate = (snapshot, AccessPolicy(snapshot.settings))
+            self._gate = (snapshot, AccessPolicy(snapshot.settings, self.now))
         return self._gate[1]
 
     def enter(

@@ -11,6 +11,9 @@ class Usage:
 
     :ivar input: all prompt tokens, cache reads and writes included.
     :ivar output: all generated tokens, reasoning included.
+    :ivar cache_write: all tokens written to the cache; ``cache_write_1h`` are those of them kept for an hour.
+    :ivar tier: the service tier that the vendor says it served from, lower case.
+    :ivar cost: what the vendor says the answer cost, in US dollars.
     """
 
     input: int | None = None
@@ -18,3 +21,7 @@ class Usage:
     cached: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
+    # For the bill alone: nothing is translated from them, and counts that differ in them are equal.
+    cache_write_1h: int | None = attrs.field(default=None, eq=False)
+    tier: str | None = attrs.field(default=None, eq=False)
+    cost: float | None = attrs.field(default=None, eq=False)

@@ -34,6 +34,7 @@ class Credential:
     :ivar weight: for weighted-round-robin.
     :ivar max_concurrency: requests at once; 0 is unlimited.
     :ivar request_retry: overrides the global one when not None.
+    :ivar subscription: it is paid for by the month: what a request would have cost is saved.
     """
 
     id: str
@@ -52,3 +53,4 @@ class Credential:
     request_retry: int | None = None
     disable_cooling: bool = False
     error_rules: tuple[ErrorRule, ...] = ()
+    subscription: bool = False

@@ -102,6 +102,7 @@ def _keyed(
                 request_retry=entry.request_retry,
                 disable_cooling=entry.disable_cooling,
                 error_rules=entry.request_scoped_errors,
+                subscription=entry.billing == "subscription",
             )
         )
     return made
@@ -132,6 +133,7 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
             request_retry=entry.request_retry,
             disable_cooling=entry.disable_cooling,
             error_rules=entry.request_scoped_errors,
+            subscription=entry.billing == "subscription",
         )
         for key in entry.api_key_entries or (CompatKey(),)
     ]

@@ -10,6 +10,7 @@ import attrs
 from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
+from cliproxy.routing.prices import PriceTable
 from cliproxy.routing.router import Router
 from cliproxy.settings.model import Secret, Settings
 
@@ -26,6 +27,7 @@ class Snapshot:
     catalog: Catalog
     router: Router
     secrets: tuple[Secret, ...]
+    prices: PriceTable
 
     @classmethod
     def build(cls, settings: Settings, environment: Mapping[str, str], now: int) -> Snapshot:
@@ -41,7 +43,14 @@ class Snapshot:
         proxies = (settings.proxy_url, *(credential.proxy_url for credential in credentials))
         keys += [Secret(part) for url in proxies for part in _passwords(url)]
         keys.append(Secret(environment.get("AMP_API_KEY", "").strip()))
-        return cls(settings, credentials, catalog, Router(catalog, settings), tuple({key for key in keys if key}))
+        return cls(
+            settings,
+            credentials,
+            catalog,
+            Router(catalog, settings),
+            tuple({key for key in keys if key}),
+            PriceTable(settings.prices),
+        )
 
 
 def _passwords(url: str) -> tuple[str, ...]:

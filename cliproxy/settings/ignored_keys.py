@@ -94,7 +94,6 @@ _NOT_YET = (
     "logging_to_file",
     "logs_max_total_size_mb",
     "request_log",
-    "usage_statistics_enabled",
     "oauth_providers",
     "oauth_excluded_models",
 )

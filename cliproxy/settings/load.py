@@ -91,7 +91,7 @@ def examine_text(
     report = Report(source)
     tree = legacy.fold(parse(text, report), report)
     settings: Settings = Reader(report, environ or {}).mapping(Settings, tree, "")
-    settings = tidy(settings, report)
+    settings = tidy(settings, report, environ or {})
     if host is not None:
         settings = attrs.evolve(settings, host=host)
     if port is not None:

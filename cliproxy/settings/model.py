@@ -7,49 +7,15 @@ Whoever adds a key adds it to ``etc/config.example.yaml`` too.
 
 from __future__ import annotations
 
-import hmac
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from cliproxy.settings.client_keys import ClientKey as ClientKey
 from cliproxy.settings.rules import network, pattern, proxy_address, rule, web_address
-
-
-@attrs.frozen(repr=False, eq=False)
-class Secret:
-    """A value that masks itself. Only providers, access and the Amp fallback reveal it."""
-
-    _value: str
-
-    def reveal(self) -> str:
-        """The value. Never to be logged, formatted or put into an error."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "<secret>" if self._value else "<no secret>"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled")
-
-
-NO_SECRET = Secret("")
+from cliproxy.settings.secret import NO_SECRET as NO_SECRET
+from cliproxy.settings.secret import Secret as Secret
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -81,6 +47,8 @@ ERROR_ACTIONS = ("stop", "stop-and-cooldown", "continue", "continue-and-cooldown
 
 _NOT_NEGATIVE = rule(floor=0)
 _POSITIVE = rule(least=1)
+_NOT_BELOW = rule(least=0)
+_BILLING = rule(choices={"api": (), "subscription": ()})
 _WEIGHT = rule(least=0, most=1_000_000)
 
 
@@ -177,6 +145,7 @@ class KeyEntry:
     request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
+    billing: str = attrs.field(default="api", metadata=_BILLING)
 
 
 @attrs.frozen
@@ -204,6 +173,7 @@ class CompatEntry:
     request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
+    billing: str = attrs.field(default="api", metadata=_BILLING)
 
 
 @attrs.frozen
@@ -281,11 +251,20 @@ class OAuthProvider:
 
 
 @attrs.frozen
-class ClientKey:
-    """One client key. ``strict_translation`` None follows the global switch."""
+class Price:
+    """What the models of a glob cost, in US dollars a million tokens; ``per_request`` in dollars a request.
 
-    key: Secret = attrs.field(metadata=rule(exact=True))
-    strict_translation: bool | None = None
+    A price that is not said is the input's (of the cache), or none.
+    """
+
+    model: str = attrs.field(metadata=rule(required=True))
+    input: float = attrs.field(default=0.0, metadata=_NOT_BELOW)
+    output: float = attrs.field(default=0.0, metadata=_NOT_BELOW)
+    cache_read: float | None = attrs.field(default=None, metadata=_NOT_BELOW)
+    cache_write: float | None = attrs.field(default=None, metadata=_NOT_BELOW)
+    per_request: float = attrs.field(default=0.0, metadata=_NOT_BELOW)
+    credential: str = ""
+    """Only for the credential of this label."""
 
 
 def _default_auth_dir() -> Path:
@@ -305,6 +284,8 @@ class Settings:
     logging_to_file: bool = False
     logs_max_total_size_mb: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
     usage_statistics_enabled: bool = False
+    usage_retention_days: int = attrs.field(default=90, metadata=_POSITIVE)
+    prices: tuple[Price, ...] = ()
     request_log: bool = False
     disable_cooling: bool = False
     request_retry: int = attrs.field(default=3, metadata=_NOT_NEGATIVE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import attrs
@@ -29,11 +29,14 @@ _Entry = TypeVar("_Entry", KeyEntry, CompatEntry)
 _Value = TypeVar("_Value")
 
 
-def tidy(settings: Settings, report: Report) -> Settings:
-    """The settings as they are used. Paths in warnings count the entries as they stand in the file."""
+def tidy(settings: Settings, report: Report, environ: Mapping[str, str]) -> Settings:
+    """The settings as they are used. Paths in warnings count the entries as they stand in the file.
+
+    :param environ: holds the client keys that are named by a variable.
+    """
     return attrs.evolve(
         settings,
-        api_keys=_client_keys(settings.api_keys, report),
+        api_keys=_client_keys(settings.api_keys, report, environ),
         gemini_api_key=_gemini(settings.gemini_api_key, report),
         codex_api_key=tuple(_key_entries("codex-api-key", settings.codex_api_key, report, needs_url=True)),
         claude_api_key=tuple(_key_entries("claude-api-key", settings.claude_api_key, report)),
@@ -46,21 +49,38 @@ def tidy(settings: Settings, report: Report) -> Settings:
         allowed_hosts=_words(settings.allowed_hosts),
         cors_origins=_words(settings.cors_origins),
         trusted_proxies=_words(settings.trusted_proxies),
+        prices=tuple(price for price in settings.prices if price.model),
         fallback_models=tuple(
             (name, names) for name, listed in settings.fallback_models if (names := _words(listed)) and name
         ),
     )
 
 
-def _client_keys(keys: tuple[ClientKey, ...], report: Report) -> tuple[ClientKey, ...]:
+def _client_keys(keys: tuple[ClientKey, ...], report: Report, environ: Mapping[str, str]) -> tuple[ClientKey, ...]:
     """Empty keys open nothing. A list of nothing else would lock everybody out, so it is an error."""
-    for index, key in enumerate(keys):
-        if is_sample_key(key.key.reveal()):
-            report.warn(f"api-keys[{index}]", "is a sample key that everyone knows")
-    kept = _first_of_each((key for key in keys if key.key), lambda key: key.key)
+    given = [_client_key(key, f"api-keys[{index}]", report, environ) for index, key in enumerate(keys)]
+    kept = _first_of_each((key for key in given if key.sha256), lambda key: key.sha256)
     if keys and not kept:
         report.add("api-keys", "holds only empty keys, so that every request would be refused")
+    names = [key.name for key in kept if key.name]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        report.add("api-keys", f"gives the name {name} to several keys, so that nobody could tell them apart")
     return kept
+
+
+def _client_key(key: ClientKey, path: str, report: Report, environ: Mapping[str, str]) -> ClientKey:
+    if is_sample_key(key.key.reveal()):
+        report.warn(path, "is a sample key that everyone knows")
+    if sum(map(bool, (key.key, key.key_sha256, key.env))) > 1:
+        report.add(path, "says more than one of key, key-sha256 and env")
+    for index, budget in enumerate(key.budgets):
+        if (budget.usd, budget.tokens, budget.requests).count(None) != 2:
+            report.add(f"{path}.budgets[{index}]", "is to say one of usd, tokens and requests")
+    if not key.env:
+        return key
+    if not environ.get(key.env):
+        report.add(f"{path}.env", f"names the environment variable {key.env}, which is not set")
+    return attrs.evolve(key, key=Secret(environ.get(key.env, "")))
 
 
 def _gemini(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,6 +100,20 @@ def pattern(text: str) -> str | None:
         re.compile(text)
     except re.error as error:
         return f"is not a regular expression: {error}"
+    return None
+
+
+def digest(text: str) -> str | None:
+    """A SHA-256 in hexadecimal."""
+    return None if re.fullmatch(r"[0-9a-fA-F]{64}", text) else "is to be the 64 hexadecimal digits of a SHA-256"
+
+
+def moment(text: str) -> str | None:
+    """A date, or a date and time (RFC 3339)."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return f"{text!r} is neither a date such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z"
     return None
 
 

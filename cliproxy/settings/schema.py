@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 import types
 import typing
@@ -160,6 +161,9 @@ class Reader:
         if kind is int:
             number = whole_number(node.text) if node.tag == "int" else None
             return self._wrong(path, _WORDS[kind], node) if number is None else self._limited(number, path, rule)
+        if kind is float:
+            fraction = _finite(plain(node)) if node.tag in ("int", "float") else None
+            return self._wrong(path, _WORDS[kind], node) if fraction is None else self._limited(fraction, path, rule)
         text = self._text(node.text, path, rule)
         if kind is Secret:
             return Secret(text)
@@ -167,7 +171,7 @@ class Reader:
             return _path(text) if text else _ABSENT
         return text if not rule.choices else self._choice(text, path, rule.choices)
 
-    def _limited(self, number: int, path: str, rule: Rule) -> Any:
+    def _limited(self, number: float, path: str, rule: Rule) -> Any:
         if rule.floor is not None and number < rule.floor:
             self.report.warn(path, f"{number} counts as {rule.floor}")
             return rule.floor
@@ -220,11 +224,16 @@ class Reader:
 _WORDS = {
     bool: "true or false",
     int: "a whole number (without quotes)",
+    float: "a number (without quotes)",
     str: "a text",
     Path: "a path",
     Secret: "a text",
 }
 _TAG_WORDS = {"int": "a number", "float": "a fraction", "bool": "true or false", "str": "a text"}
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _kind_word(node: Node) -> str:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from cliproxy.dialects import faults, signatures
 from cliproxy.dialects.interface import AnswerContext, Mint
-from cliproxy.dialects.members import filled, integer, objects, text
+from cliproxy.dialects.members import filled, integer, member, objects, text
 from cliproxy.dialects.toolids import arguments_object, call_arguments
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
@@ -62,6 +62,8 @@ def read_usage(stated: JSON) -> Usage | None:
         output=integer(stated.get("output_tokens")),
         cached=cached,
         cache_write=written,
+        cache_write_1h=integer(member(stated.get("cache_creation"), "ephemeral_1h_input_tokens")),
+        tier=filled(stated.get("service_tier")),
     )
 
 

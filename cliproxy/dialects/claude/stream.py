@@ -109,7 +109,7 @@ class ClaudeStreamDecoder:
     def _merge_usage(self, stated: JSON) -> None:
         """Later counts are cumulative: they replace earlier ones, but silence and null do not."""
         if isinstance(stated, dict):
-            self._usage.update((key, value) for key, value in stated.items() if integer(value) is not None)
+            self._usage.update((key, value) for key, value in stated.items() if isinstance(value, int | str | dict))
 
     def _block_start(self, payload: JSONObject) -> list[Event]:
         stated = payload.get("content_block")

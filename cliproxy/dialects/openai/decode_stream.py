@@ -80,7 +80,7 @@ class StreamDecoder:
             )
         usage = payload.get("usage")
         if usage is not None:
-            self._usage = read_usage(usage) or self._usage
+            self._usage = read_usage(usage, payload.get("service_tier")) or self._usage
         choices = payload.get("choices")
         if isinstance(choices, list):
             for choice in choices:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from cliproxy.dialects import faults, media
 from cliproxy.dialects.interface import AnswerContext, Mint
-from cliproxy.dialects.members import filled, integer, member, objects
+from cliproxy.dialects.members import filled, integer, member, number, objects
 from cliproxy.dialects.toolids import call_arguments, custom_input
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
@@ -36,8 +36,8 @@ def read_finish(word: JSON, *, called: bool, refused: bool) -> Finish:
     return Finish(unified, raw=raw)
 
 
-def read_usage(stated: JSON) -> Usage | None:
-    """``usage``: input includes what came from the cache, output includes reasoning."""
+def read_usage(stated: JSON, tier: JSON = None) -> Usage | None:
+    """``usage``: input includes what came from the cache, output includes reasoning. ``tier`` is ``service_tier``."""
     if not isinstance(stated, dict):
         return None
     prompt, completion = integer(stated.get("prompt_tokens")), integer(stated.get("completion_tokens"))
@@ -46,6 +46,8 @@ def read_usage(stated: JSON) -> Usage | None:
         output=integer(stated.get("output_tokens")) if completion is None else completion,
         cached=integer(member(stated.get("prompt_tokens_details"), "cached_tokens")),
         reasoning=integer(member(stated.get("completion_tokens_details"), "reasoning_tokens")),
+        tier=filled(tier),
+        cost=number(stated.get("cost")),
     )
 
 
@@ -79,7 +81,7 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
         id=filled(body.get("id")),
         model=filled(body.get("model")),
         created=integer(body.get("created")),
-        usage=read_usage(body.get("usage")),
+        usage=read_usage(body.get("usage"), body.get("service_tier")),
         alternatives=read[1:],
         extras=Extras("openai", body),
     )

@@ -303,7 +303,7 @@ class StreamDecoder:
         for item in self._items.values():
             self._close_part(item, out)
         self._ended = True
-        usage = read_usage(response.get("usage"))
+        usage = read_usage(response.get("usage"), response.get("service_tier"))
         if usage is not None:
             out.append(UsageReported(usage))
         if payload["type"] == "response.incomplete":

@@ -116,8 +116,8 @@ def read_created(response: JSONObject) -> int | None:
     return None if stated is None else int(stated)
 
 
-def read_usage(stated: JSON) -> Usage | None:
-    """``usage``: input includes what came from the cache, output includes reasoning."""
+def read_usage(stated: JSON, tier: JSON = None) -> Usage | None:
+    """``usage``: input includes what came from the cache, output includes reasoning. ``tier`` is ``service_tier``."""
     if not isinstance(stated, dict):
         return None
     details = stated.get("input_tokens_details")
@@ -127,6 +127,8 @@ def read_usage(stated: JSON) -> Usage | None:
         cached=integer(member(details, "cached_tokens")),
         cache_write=integer(member(details, "cache_write_tokens")),
         reasoning=integer(member(stated.get("output_tokens_details"), "reasoning_tokens")),
+        tier=filled(tier),
+        cost=number(stated.get("cost")),
     )
 
 

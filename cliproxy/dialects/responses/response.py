@@ -36,7 +36,7 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
         id=filled(body.get("id")),
         model=filled(body.get("model")),
         created=items.read_created(body),
-        usage=items.read_usage(body.get("usage")),
+        usage=items.read_usage(body.get("usage"), body.get("service_tier")),
         extras=Extras("responses", body),
     )
 
