@@ -56,6 +56,8 @@ setup(
         "klein>=24.8",
         "orjson>=3.9",
         "PyYAML>=6.0",
+        "ruamel.yaml>=0.18",
+        "tomlkit>=0.12",
         "treq>=22.1",
         "Twisted[tls]>=26.4",
         "werkzeug>=3.0",

@@ -151,3 +151,8 @@ _HALVES: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_refused)
 _SECOND: Final = json.JSONDecoder(
     strict=False, parse_int=_integer, parse_float=_fraction, parse_constant=lambda _word: None
 )
+
+
+def dumps_readable(value: JSON) -> bytes:
+    """JSON for people: indented by two."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)

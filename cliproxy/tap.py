@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import attrs
 from twisted.application.service import IService
 from twisted.python import usage
 
 from cliproxy.errors import SettingsError
+from cliproxy.settings.demo import demo_settings
 from cliproxy.settings.load import Loaded, load
-from cliproxy.settings.model import ClientKey, Secret, Settings
 
 DEFAULT_CONFIG = "config.yaml"
 
@@ -58,15 +57,6 @@ class Options(usage.Options):
         if self.path is None:
             return Loaded(demo_settings(self["host"], self["port"], random.SystemRandom()))
         return load(self.path, host=self["host"], port=self["port"], environ=os.environ)
-
-
-def demo_settings(host: str | None, port: int | None, entropy: random.Random) -> Settings:
-    """What runs with no configuration: the demo provider behind a fresh client key."""
-    key = f"sk-cliproxy-{entropy.getrandbits(128):032x}"
-    settings = Settings(demo=True, api_keys=(ClientKey(Secret(key)),))
-    if host is not None:
-        settings = attrs.evolve(settings, host=host)
-    return settings if port is None else attrs.evolve(settings, port=port)
 
 
 def makeService(options: Options) -> IService:

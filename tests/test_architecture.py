@@ -150,6 +150,7 @@ SPELLED = {
     "genai_prices": "genai-prices",
     "google": "google-genai",
     "service_identity": "twisted[tls]",
+    "ruamel": "ruamel.yaml",
     "yaml": "pyyaml",
     "zope": "twisted[tls]",
 }

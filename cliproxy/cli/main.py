@@ -122,6 +122,18 @@ def _catalog_options() -> usage.Options:
     return Catalog()
 
 
+def _connect_options() -> usage.Options:
+    from cliproxy.cli.connect import Connect
+
+    return Connect()
+
+
+def _env_options() -> usage.Options:
+    from cliproxy.cli.connect import Env
+
+    return Env()
+
+
 class Cliproxy(_Options):
     """The command itself. A new sub-command is one more row."""
 
@@ -133,6 +145,8 @@ class Cliproxy(_Options):
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
         ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
+        ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
+        ("env", None, _env_options, "print what a client needs as shell variables, for eval"),
         ("version", None, Version, "print the version"),
     ]
 
