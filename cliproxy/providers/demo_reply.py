@@ -15,6 +15,8 @@ _ASKS_FOR_TOOL: Final = re.compile(r"\bcall\b|\buse (?:the|a|an|any|your|my) too
 _COUNT_TO: Final = re.compile(r"\bcount (?:up )?to (\d{1,4})\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"\"([^\"]+)\"|'([^']+)'|`([^`]+)`")
 _LONGEST_QUOTE: Final = 400
+#: What agents put around a user's words: reminders and context in a tag of their own. It says nothing to answer.
+_CONTEXT: Final = re.compile(r"<([a-zA-Z][\w-]*)>.*?</\1>", re.DOTALL)
 
 Finish = Literal["stop", "tool_calls", "length"]
 
@@ -83,7 +85,7 @@ def _last_turn(messages: list[JSONObject]) -> _Prompt:
             results.append((_tool_of(messages, message), _text_of(message.get("content"))))
         elif role == "user":
             media = tuple(_media_of(message.get("content")))
-            return _Prompt(_text_of(message.get("content")), media, tuple(reversed(results)))
+            return _Prompt(_words_of(message.get("content")), media, tuple(reversed(results)))
         elif role == "assistant" and not results:
             break
     return _Prompt("", (), tuple(reversed(results)))
@@ -102,6 +104,13 @@ def _text_of(content: JSON) -> str:
         return content
     texts = (part.get("text") for part in _objects(content))
     return " ".join(text for text in texts if isinstance(text, str))
+
+
+def _words_of(content: JSON) -> str:
+    """The user's own words: the last text with something left when what an agent put around it is taken away."""
+    texts = [content] if isinstance(content, str) else [part.get("text") for part in _objects(content)]
+    left = [_CONTEXT.sub("", text).strip() for text in texts if isinstance(text, str)]
+    return next((text for text in reversed(left) if text), _text_of(content))
 
 
 def _media_of(content: JSON) -> Iterator[str]:

@@ -21,9 +21,7 @@ FACTS = Facts("http://127.0.0.1:8317", "sk-1", "claude-x")
 
 #: What a user may have in each kind of file before.
 BEFORE = {
-    "json": dumps_readable(
-        {"theme": "dark", "env": {"A": "1"}, "models": [{"name": "other"}]}
-    ).decode(),
+    "json": dumps_readable({"theme": "dark", "env": {"A": "1"}, "models": [{"name": "other"}]}).decode(),
     "toml": '# mine\nmodel = "mine" # kept\n\n[model_providers.other]\nname = "other"\n',
     "yaml": "# mine\ntheme: dark # kept\nmodels:\n  - name: other\n    model: m\n",
     "env": "# mine\nA=1\nexport GEMINI_API_KEY='old'\n",

@@ -210,3 +210,23 @@ def test_a_body_without_messages_is_refused() -> None:
     refused = asked({"messages": "hi"})
     assert refused.status == 400
     assert loads(b"".join(refused.pieces))["error"]["param"] == "messages"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "say hi",
+        [
+            {"type": "text", "text": "<system-reminder>\nDo this.\n</system-reminder>\n"},
+            {"type": "text", "text": "say hi"},
+        ],
+        "<environment_context>\n  <cwd>/w</cwd>\n</environment_context>\nsay hi",
+        [{"type": "text", "text": "say hi"}, {"type": "text", "text": "<system-reminder>No.</system-reminder>"}],
+    ],
+)
+def test_the_users_words_are_answered_and_not_an_agents_reminders(prompt: Any) -> None:
+    assert said(prompt)["message"]["content"].startswith('You said: "say hi".')
+
+
+def test_a_prompt_that_is_nothing_but_a_tag_is_answered_whole() -> None:
+    assert "<b>x</b>" in said("<b>x</b>")["message"]["content"]
