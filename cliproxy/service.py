@@ -91,7 +91,7 @@ class CliproxyService(MultiService):
             snapshot,
             reactor=reactor,
             client=self.client,
-            failover=Failover(self.pool, reactor, entropy),
+            failover=Failover(self.pool, reactor, entropy, now=now),
             mint=lambda prefix: prefix + "".join(entropy.choices(_ALPHABET, k=24)),
             now=now,
             aside=_aside(reactor),

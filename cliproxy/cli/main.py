@@ -21,6 +21,7 @@ from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
 from cliproxy.settings.load import examine
 from cliproxy.settings.problems import Severity
+from cliproxy.settings.startup_checks import cautions
 
 DEFAULT_FILE = "config.yaml"
 
@@ -56,11 +57,14 @@ class Check(_FileOptions):
         for problem in examined.problems:
             word = "warning" if problem.severity is Severity.WARNING else "error"
             print(f"{word}: {problem}", file=terminal.out)
+        cautious = list(cautions(examined.settings)) if examined.settings is not None else []
+        for path, sentence in cautious:
+            print(f"warning: {self.file}: {path}: {sentence}", file=terminal.out)
         if examined.settings is not None:
             for credential in credentials_from(examined.settings):
                 _print_credential(credential, terminal.out)
         errors = sum(problem.severity is not Severity.WARNING for problem in examined.problems)
-        warnings = len(examined.problems) - errors
+        warnings = len(examined.problems) - errors + len(cautious)
         print(f"{self.file}: {errors} errors, {warnings} warnings", file=terminal.out)
         return 1 if errors else 0
 

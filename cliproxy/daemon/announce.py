@@ -15,6 +15,7 @@ from cliproxy.routing.credentials import environment_keys
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
 from cliproxy.settings.problems import Problem
+from cliproxy.settings.startup_checks import cautions
 
 _DEMO: Final = """
 cliproxy {version} listens on {url}, with no configuration file: the built-in demo model answers, offline.
@@ -80,6 +81,8 @@ class Announcement(Service):
             credentials=len(snapshot.credentials),
             models=models,
         )
+        for path, sentence in cautions(settings):
+            self._log.warn("{path} {sentence}", path=path, sentence=sentence)
         if self._path is None:
             self._say(self._demo(settings))
         elif not models:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from cliproxy.errors import FailureKind, RequestFault, UpstreamFailure
 from cliproxy.failover.leases import Leases
+from cliproxy.failover.standing import Standing
 from cliproxy.pool.answers import ending
 from cliproxy.pool.pool import Lease, Pool
 from cliproxy.pool.trace import Trace, attempt_of, reason
@@ -52,6 +53,7 @@ class Failover:
 
     :param clock: waits, and the monotonic time of the pool.
     :param random: jitter.
+    :param now: Unix seconds, for the log.
     :param refresh: gives a refreshed credential after a 401, or None when there is nothing to refresh.
     """
 
@@ -63,10 +65,12 @@ class Failover:
         clock: IReactorTime,
         random: Random,
         refresh: Callable[[Credential], Awaitable[Credential | None]] | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.pool = pool
         self._clock = clock
         self._refresh = refresh
+        self._standing = Standing(pool, clock, now or clock.seconds)
         self._leases = Leases(pool, clock, random)
 
     async def run(self, plan: Plan, attempt: Callable[[Lease], Awaitable[T]]) -> T:
@@ -96,6 +100,7 @@ class Failover:
             self._leases.succeeded(lease)
         else:
             self._leases.failed(lease, _judged(lease, failure))
+            self._standing.failed(lease, failure)
 
     def observe(self, lease: Lease, renewal: float | None) -> None:
         """A good answer says in how many seconds the vendor's window is renewed (None: it does not)."""
@@ -105,6 +110,7 @@ class Failover:
     def clear(self, credential: str | None = None, model: str | None = None) -> int:
         """The operator frees what is cooled (:meth:`Pool.clear`); who waits for it goes on at once."""
         freed = self.pool.clear(credential, model)
+        self._standing.forget()
         self._leases.serve(credential)
         return freed
 
@@ -157,6 +163,7 @@ class Failover:
                 walk.note(failure, verdict)
                 self._record(plan, lease, verdict.status, reason(failure, verdict))
                 self._leases.failed(lease, verdict)
+                self._standing.failed(lease, failure)
                 if walk.over:
                     raise ending(walk, self.pool, self._clock.seconds()) from None
             except BaseException as ended:  # raised again: the client left, or its request is at fault. No blame.
@@ -166,6 +173,7 @@ class Failover:
             else:
                 self._record(plan, lease, 200, "answered")
                 self._leases.answered(lease)
+                self._standing.answered(lease)
                 return result
 
     async def _once(self, lease: Lease, attempt: Callable[[Lease], Awaitable[T]]) -> T:
