@@ -87,9 +87,9 @@ class AmpRoutes:
         path = rest.removeprefix("v1/")
         models = call.snapshot.catalog.listed()
         if path == "models":
-            return Answer(listing(_SHAPES.get(provider.lower(), "openai"), models))
+            return Answer(listing(_SHAPES.get(provider.lower(), "openai"), models, call.query))
         if rest == "v1beta/models":
-            return Answer(listing("gemini", models))
+            return Answer(listing("gemini", models, call.query))
         if rest.startswith("v1beta/models/"):
             return Answer(detail("gemini", call.listed(rest.removeprefix("v1beta/models/"))))
         return self._elsewhere(call, path)

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from cliproxy.errors import ErrorDetail
+from cliproxy.front.call import header_map
 from cliproxy.front.failures import early_answer
 from cliproxy.upstream.eager import unsent, write_now
 
@@ -243,7 +244,8 @@ class BoundedChannel(HTTPChannel):
         self._stop_head_clock()
         self.setTimeout(None)
         call_id = self.site.refused_early(self, detail, request)
-        self.transport.write(early_answer(self.path, detail, call_id))
+        headers = {} if request is None else header_map(request)
+        self.transport.write(early_answer(self.path, headers, detail, call_id))
         self.dataReceived = self._discard  # type: ignore[method-assign]
         self._linger_call = self.site.reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
         if ITCPTransport.providedBy(self.transport):

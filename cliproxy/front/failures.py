@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail
 from cliproxy.jsontypes import dumps
 from cliproxy.wire.headers import retry_after
 
+#: What only one vendor's clients call, the most telling first.
+_PATHS: Final = (
+    (re.compile(rb"/messages"), "claude"),
+    (re.compile(rb"/v1beta|/publishers/|:[a-z]+[A-Z][a-zA-Z]*$|:predict$"), "gemini"),
+    (re.compile(rb"/responses"), "responses"),
+    (re.compile(rb"/completions|/embeddings"), "openai"),
+)
 
-def dialect_of(path: bytes) -> str:
-    """The dialect whose clients call ``path``, wherever it is mounted; OpenAI's where nothing says otherwise."""
-    if b"/messages" in path:
+
+def dialect_of(path: bytes, headers: Mapping[str, str]) -> str:
+    """The dialect that the caller of ``path`` speaks, wherever it is mounted: the path says it, else the headers do."""
+    for pattern, dialect in _PATHS:
+        if pattern.search(path):
+            return dialect
+    return speaker(headers)
+
+
+def speaker(headers: Mapping[str, str]) -> str:
+    """The dialect of a caller by its headers alone: Anthropic's and Google's SDKs say who they are.
+
+    :param headers: lower-case names.
+    """
+    if headers.get("user-agent", "").startswith("claude-cli") or "anthropic-version" in headers:
         return "claude"
-    if b"/v1beta" in path or b"/publishers/" in path or b":" in path:
+    if "x-goog-api-client" in headers or "x-goog-api-key" in headers:
         return "gemini"
-    return "responses" if b"/responses" in path else "openai"
+    return "openai"
 
 
 def error_body(dialect: str, detail: ErrorDetail) -> bytes:
@@ -31,9 +53,9 @@ def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
     return [("Retry-After", retry_after(detail.retry_after))]
 
 
-def early_answer(path: bytes, detail: ErrorDetail, request_id: str) -> bytes:
+def early_answer(path: bytes, headers: Mapping[str, str], detail: ErrorDetail, request_id: str) -> bytes:
     """A whole HTTP/1.1 answer that also closes the connection, for requests refused before they were routed."""
-    body = error_body(dialect_of(path), detail)
+    body = error_body(dialect_of(path, headers), detail)
     fields = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -11,7 +11,8 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.models import detail, listing, shape_for
+from cliproxy.front.failures import speaker
+from cliproxy.front.models import detail, listing
 from cliproxy.front.routes import Front, Routes
 from cliproxy.providers.interface import Operation
 
@@ -35,7 +36,7 @@ class GeminiRoutes:
     @app.route(_MODELS[0], methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list."""
-        return Answer(listing("gemini", call.snapshot.catalog.listed()))
+        return Answer(listing("gemini", call.snapshot.catalog.listed(), call.query))
 
     @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def model(self, call: Call, name: str) -> Answer:
@@ -47,7 +48,7 @@ class GeminiRoutes:
     def anyones_model(self, call: Call, name: str) -> Answer:
         """One model, where three vendors' SDKs ask for it: in the caller's shape."""
         _refuse_method(name)
-        return Answer(detail(shape_for(call.headers), call.listed(name)))
+        return Answer(detail(speaker(call.headers), call.listed(name)))
 
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def beta(self, call: Call, action: str) -> Awaitable[None]:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.capability import ModelInfo
 
-
-def shape_for(headers: Mapping[str, str]) -> str:
-    """Which dialect's list a caller of ``/v1/models`` expects: Anthropic's and Google's SDKs say who they are."""
-    if headers.get("user-agent", "").startswith("claude-cli") or "anthropic-version" in headers:
-        return "claude"
-    if "x-goog-api-client" in headers or "x-goog-api-key" in headers:
-        return "gemini"
-    return "openai"
+#: As many models a page as Anthropic gives.
+LARGEST_PAGE: Final = 1000
 
 
 def _present(**members: Any) -> JSONObject:
@@ -53,18 +48,57 @@ def gemini_entry(model: ModelInfo) -> JSONObject:
     )
 
 
-def listing(shape: str, models: Sequence[ModelInfo]) -> JSONObject:
-    """The whole list in ``shape``."""
-    if shape == "claude":
-        return {
-            "data": [claude_entry(model) for model in models],
-            "has_more": False,
-            "first_id": models[0].id if models else "",
-            "last_id": models[-1].id if models else "",
-        }
+def listing(shape: str, models: Sequence[ModelInfo], query: Mapping[str, str]) -> JSONObject:
+    """The list in ``shape``, or the page of it that ``query`` asks for in that vendor's words.
+
+    :raises RequestFault: 400, a size of page that is no number from 1 to 1000.
+    """
     if shape == "gemini":
-        return {"models": [gemini_entry(model) for model in models]}
-    return {"object": "list", "data": [openai_entry(model) for model in models]}
+        return _gemini_page(models, query)
+    if shape == "claude":
+        models = _beside(models, query)
+    limit = _size(query, "limit")
+    page = models if limit is None else models[:limit]
+    if shape == "claude":
+        if limit is not None and query.get("before_id") and not query.get("after_id"):
+            page = models[-limit:]
+        return {
+            "data": [claude_entry(model) for model in page],
+            "has_more": len(page) < len(models),
+            "first_id": page[0].id if page else "",
+            "last_id": page[-1].id if page else "",
+        }
+    return {"object": "list", "data": [openai_entry(model) for model in page]}
+
+
+def _gemini_page(models: Sequence[ModelInfo], query: Mapping[str, str]) -> JSONObject:
+    """Google's page; its token is the number of models before it."""
+    size, token = _size(query, "pageSize"), query.get("pageToken", "")
+    start = int(token) if token.isascii() and token.isdecimal() and len(token) < 10 else 0
+    end = len(models) if size is None else start + size
+    out: JSONObject = {"models": [gemini_entry(model) for model in models[start:end]]}
+    if end < len(models):
+        out["nextPageToken"] = str(end)
+    return out
+
+
+def _beside(models: Sequence[ModelInfo], query: Mapping[str, str]) -> Sequence[ModelInfo]:
+    """The models behind ``after_id``, or before ``before_id``. An id that is not listed leaves nothing out."""
+    ids = [model.id for model in models]
+    if query.get("after_id") in ids:
+        return models[ids.index(query["after_id"]) + 1 :]
+    if query.get("before_id") in ids:
+        return models[: ids.index(query["before_id"])]
+    return models
+
+
+def _size(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= LARGEST_PAGE):
+        raise RequestFault.bad(f"{name} must be a number from 1 to {LARGEST_PAGE}", param=name)
+    return int(text)
 
 
 def detail(shape: str, model: ModelInfo) -> JSONObject:

@@ -12,7 +12,8 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.models import listing, shape_for
+from cliproxy.front.failures import speaker
+from cliproxy.front.models import listing
 from cliproxy.front.routes import Front, Routes
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
@@ -55,7 +56,7 @@ class OpenAIRoutes:
     @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list, in the caller's shape."""
-        return Answer(listing(shape_for(call.headers), call.snapshot.catalog.listed()))
+        return Answer(listing(speaker(call.headers), call.snapshot.catalog.listed(), call.query))
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Awaitable[None]:
@@ -84,6 +85,11 @@ class OpenAIRoutes:
         if call.headers.get("upgrade", "").lower() != "websocket":
             raise RequestFault(ErrorDetail(405, "this path takes POST"), {"Allow": "POST"})
         raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
+
+    @app.route("/v1/responses/input_tokens", methods=("POST",), access=Access.CLIENT_KEY)
+    def input_tokens(self, call: Call) -> Awaitable[None]:
+        """How many tokens a Responses request would be."""
+        return self.front.complete(call, DIALECTS["responses"], call.json(), operation=Operation.COUNT)
 
     @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY)
     def compact(self, call: Call) -> Awaitable[None]:

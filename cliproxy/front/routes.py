@@ -33,6 +33,7 @@ from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.wire.escape import visible
 
 LONGEST_MODEL_NAME: Final = 256
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
@@ -194,7 +195,10 @@ class Front:
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
         request.why = fault.detail.message  # type: ignore[attr-defined]  # for the access log
         return self.answer(
-            request, Answer(error_body(dialect_of(request.path), fault.detail), fault.detail.status, headers)
+            request,
+            Answer(
+                error_body(dialect_of(request.path, header_map(request)), fault.detail), fault.detail.status, headers
+            ),
         )
 
     def not_ready(self) -> str | None:
@@ -287,7 +291,7 @@ class Front:
             return self.refuse(request, RequestFault.bad("the body is nested too deeply to be passed on"))
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
-        return self.answer(request, Answer(error_body(dialect_of(request.path), detail), 500))
+        return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))
 
 
 def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | None:
@@ -297,7 +301,9 @@ def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | N
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
         fault = RequestFault(ErrorDetail(405, f"this path takes {allowed}"), {"Allow": allowed})
     else:
-        fault = RequestFault.bad("there is no such route; README lists the ones there are", status=404)
+        asked = visible(f"{request.method.decode('latin-1')} {request.path.decode('latin-1')[:200]}")
+        message = f"there is no such route: {asked}; README lists the ones there are"
+        fault = RequestFault.bad(message, status=404, code="unknown_url")
     refuse: Callable[[Request, RequestFault], bytes | None] = owner.front.refuse
     return refuse(request, fault)
 

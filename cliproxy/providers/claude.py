@@ -30,6 +30,9 @@ _COUNTED = frozenset(
 )
 
 
+#: Of the headers that are Anthropic's by name: those that are set here.
+_OURS: Final = frozenset(("anthropic-version", "anthropic-beta"))
+
 #: Anthropic thinks with no fewer tokens.
 LEAST_BUDGET: Final = 1024
 
@@ -76,6 +79,9 @@ class Claude(Vendor):
             own = target.scheme == "https" and target.hostname == _OWN_HOST
             yield ("x-api-key", key) if own else ("Authorization", f"Bearer {key}")
         yield "anthropic-version", call.client_headers.get("anthropic-version") or _VERSION
+        for name, value in call.client_headers.items():
+            if name.startswith("anthropic-") and name not in _OURS:
+                yield name, value
         betas = call.client_headers.get("anthropic-beta", "").split(",") + call.betas
         if named := list(dict.fromkeys(beta.strip() for beta in betas if beta.strip())):
             yield "anthropic-beta", ",".join(named)

@@ -207,6 +207,8 @@ def count_body(dialect: str, tokens: int) -> JSONObject:
     """A count in the client's shape (dialects.md 20)."""
     if dialect == "gemini":
         return {"totalTokens": tokens, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}
+    if dialect == "responses":
+        return {"object": "response.input_tokens", "input_tokens": tokens}
     return {"input_tokens": tokens}
 
 
