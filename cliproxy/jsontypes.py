@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+BOM: Final = b"\xef\xbb\xbf"
+
 #: Any JSON value. Members are looked at before they are trusted, so ``Any`` is honest here.
 JSON: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
@@ -26,10 +28,12 @@ class TooDeep(ValueError):
 
 
 def loads(data: bytes | bytearray | memoryview | str) -> JSON:
-    """Parse strictly: UTF-8 only, no NaN, no trailing bytes.
+    """Parse strictly: UTF-8 only, no NaN, no trailing bytes. A byte order mark before it is passed over.
 
     :raises InvalidJSON: with line and column.
     """
+    if isinstance(data, bytes | bytearray) and data.startswith(BOM):
+        data = memoryview(data)[len(BOM) :]
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

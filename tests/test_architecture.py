@@ -149,6 +149,7 @@ SPELLED = {
     "bpe_openai": "bpe-openai",
     "genai_prices": "genai-prices",
     "google": "google-genai",
+    "re2": "google-re2",
     "service_identity": "twisted[tls]",
     "ruamel": "ruamel.yaml",
     "yaml": "pyyaml",

@@ -6,7 +6,6 @@ The order (amp.md 3): local, mapping, upstream, nothing; with ``force-model-mapp
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -16,6 +15,7 @@ from cliproxy.routing.route import Candidate
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Amp, ModelEntry
+from cliproxy.wire.expressions import MOST_OF_A_NAME, found
 
 #: Whether something here serves a model of this name, with or without a suffix.
 Serves = Callable[[str], bool]
@@ -58,10 +58,10 @@ class Mappings:
         self.serves = serves
         self._aliases = [entry for _, entries in aliases for entry in entries]
         self._exact: dict[str, str] = {}
-        self._patterns: list[tuple[re.Pattern[str], str]] = []
+        self._patterns: list[tuple[str, str]] = []
         for mapping in settings.model_mappings:
             if mapping.regex:
-                self._patterns.append((re.compile(mapping.source, re.IGNORECASE), mapping.to))
+                self._patterns.append((mapping.source, mapping.to))
             else:
                 self._exact[mapping.source.strip().lower()] = mapping.to
 
@@ -83,7 +83,7 @@ class Mappings:
             exact = self._exact.get(name.strip().lower())
             if exact is not None:
                 return exact
-        return next((to for pattern, to in self._patterns if any(map(pattern.search, names))), None)
+        return next((to for pattern, to in self._patterns if any(_fits(pattern, name) for name in names)), None)
 
     def _servable(self, target: str) -> tuple[str, ...]:
         if self.serves(target):
@@ -91,6 +91,10 @@ class Mappings:
         base, _ = parse_suffix(target)
         others = (entry.alias for entry in self._aliases if entry.name.lower() == base.lower())
         return tuple(dict.fromkeys(alias for alias in others if self.serves(alias)))
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return found(pattern, name, most=MOST_OF_A_NAME, ignore_case=True)
 
 
 def _suffixed(model: str, suffix: str | None) -> str:

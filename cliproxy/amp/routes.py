@@ -27,7 +27,7 @@ from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.gemini import METHODS
 from cliproxy.front.models import detail, listing
-from cliproxy.front.routes import Front, Result, Routes
+from cliproxy.front.routes import LONGEST_MODEL_NAME, Front, Result, Routes, model_name
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.providers.interface import Operation
 from cliproxy.routing.route import Route
@@ -125,7 +125,7 @@ class AmpRoutes:
 
         :param prepare: makes the dialect's own request of the body, where it is served here.
         """
-        decision = self._decide(call, asked.name) if asked.name else None
+        decision = self._decide(call, model_name(asked.name)) if asked.name else None
         if decision is not None:
             self._say(call, decision)
             if decision.route is RouteType.AMP_CREDITS:
@@ -205,9 +205,9 @@ class AmpRoutes:
     def _unserved(self, call: Call, path: str) -> Result:
         """A provider's path that nothing here serves: ampcode.com's, with its credits, if they may be spent."""
         try:
-            asked = _name(call.json()) or path
+            asked = model_name(_name(call.json()) or path)
         except RequestFault:
-            asked = path
+            asked = path[:LONGEST_MODEL_NAME]
         settings = call.snapshot.settings.ampcode
         if settings.upstream_url and not settings.deny_fallback:
             self._say(call, Decision(RouteType.AMP_CREDITS, asked))

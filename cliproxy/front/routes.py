@@ -74,7 +74,7 @@ class Routes(Klein):
         return register
 
 
-def _model_name(value: JSON) -> str:
+def model_name(value: JSON) -> str:
     """The asked model's name.
 
     :raises RequestFault: 400 for one that is missing, no string, too long or not printable.
@@ -236,7 +236,7 @@ class Front:
             reader or dialect,
             call.raw() if raw is None else raw,
             body,
-            _model_name(body.get("model") if model is None else model),
+            model_name(body.get("model") if model is None else model),
             operation is Operation.GENERATE and (body.get("stream") is True if stream is None else stream),
             operation,
             call.headers,

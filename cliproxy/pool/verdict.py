@@ -14,6 +14,7 @@ import attrs
 
 from cliproxy.errors import ErrorDetail, FailureKind, UpstreamFailure
 from cliproxy.settings.model import ErrorRule
+from cliproxy.wire.expressions import MOST_OF_A_BODY, found
 
 
 class Fault(enum.Enum):
@@ -138,7 +139,9 @@ def _matches(rule: ErrorRule, status: int, failure: UpstreamFailure) -> bool:
     if not rule.match and not rule.match_regexr:
         return True
     text = failure.body.decode("utf-8", "replace") or failure.detail.message
-    return any(part in text for part in rule.match) or any(re.search(pattern, text) for pattern in rule.match_regexr)
+    return any(part in text for part in rule.match) or any(
+        found(pattern, text, most=MOST_OF_A_BODY) for pattern in rule.match_regexr
+    )
 
 
 def _overruled(verdict: Verdict, action: str) -> Verdict:

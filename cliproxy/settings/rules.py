@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from cliproxy.wire import expressions
+
 _RULE = "cliproxy.settings.rule"
 
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -96,11 +98,8 @@ def network(text: str) -> str | None:
 
 def pattern(text: str) -> str | None:
     """A regular expression."""
-    try:
-        re.compile(text)
-    except re.error as error:
-        return f"is not a regular expression: {error}"
-    return None
+    fault = expressions.problem(text)
+    return fault and f"is not a regular expression: {fault} (the syntax is RE2's)"
 
 
 def digest(text: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections import deque
 from typing import Final, Protocol
 
 import brotli  # type: ignore[import-untyped]
@@ -17,6 +18,16 @@ else:
 PIECE: Final = 64 * 1024
 #: What :func:`decoder_for` understands, as an ``Accept-Encoding`` value.
 ACCEPTED: Final = "gzip, deflate, br, zstd"
+#: Encoded bytes are given to a decoder in slices: what it does not take at once is copied each time.
+SLICE: Final = 64 * 1024
+#: The most gzip members or zstd frames of one body: each costs a decoder, however little is in it.
+MOST_MEMBERS: Final = 4096
+#: Values that servers send for a body that is not coded at all.
+_NO_CODING: Final = frozenset(
+    {"", "identity", "none", "null", "utf-8", "utf8", "binary", "text", "7bit", "8bit", "us-ascii", "iso-8859-1"}
+)
+#: How JSON and server-sent events begin, and no packed body does: with a brace, a bracket, a field's name, a blank, a BOM.
+_PLAIN_STARTS: Final = b'{[de:" \t\r\n\xef'
 #: How a gzip member begins (RFC 1952).
 GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -52,20 +63,65 @@ def decoder_for(coding: str) -> Decoder | None:
 
     :raises DamagedCoding: a coding we neither know nor asked for.
     """
-    names = [name for name in (part.strip() for part in coding.lower().split(",")) if name not in ("", "identity")]
+    names = [name for name in (part.strip() for part in coding.lower().split(",")) if name not in _NO_CODING]
     if not names:
         return None
     if len(names) == 1:
         match names[0]:
             case "gzip" | "x-gzip":
-                return GzipDecoder()
+                return LabelledDecoder(GzipDecoder())
             case "deflate":
                 return DeflateDecoder()
             case "br":
                 return BrotliDecoder()
             case "zstd":
-                return ZstdDecoder()
+                return LabelledDecoder(ZstdDecoder())
     raise DamagedCoding("a content coding that was not asked for")
+
+
+class Slices:
+    """Bytes that wait, taken a slice at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[memoryview] = deque()
+
+    def add(self, data: bytes) -> None:
+        """More of them."""
+        if data:
+            self._waiting.append(memoryview(data))
+
+    def take(self) -> bytes:
+        """The next of them, at most :data:`SLICE`; empty when none wait."""
+        if not self._waiting:
+            return b""
+        first = self._waiting.popleft()
+        if len(first) > SLICE:
+            self._waiting.appendleft(first[SLICE:])
+        return bytes(first[:SLICE])
+
+
+class LabelledDecoder:
+    """The decoder of a coding that begins with magic bytes. A body that begins as JSON or SSE does is not in it, whatever
+    its label says, and is given out as it is."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder: Decoder | None = decoder
+        self._begun = False
+        self._plain = Slices()
+
+    def feed(self, data: bytes) -> None:
+        if data and not self._begun:
+            self._begun = True
+            if data[0] in _PLAIN_STARTS:
+                self._decoder = None
+        (self._plain.add if self._decoder is None else self._decoder.feed)(data)
+
+    def read(self) -> bytes:
+        return self._plain.take() if self._decoder is None else self._decoder.read()
+
+    def close(self) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
 
 
 class GzipDecoder:
@@ -73,20 +129,23 @@ class GzipDecoder:
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._slices = Slices()
         self._input = b""
         self._begun = False  # the present member has had input
         self._full = False  # the last piece was cut off, so zlib may hold more without input
         self._members = 0
 
     def feed(self, data: bytes) -> None:
-        self._input += data
+        self._slices.add(data)
 
     def read(self) -> bytes:
-        while self._input or self._full:
+        while self._filled() or self._full:
             if self._members and not self._begun:
                 self._input = self._input.lstrip(b"\0")
                 if not self._input:
-                    break
+                    continue
+                if self._members >= MOST_MEMBERS:
+                    raise DamagedCoding(f"a gzip body of more than {MOST_MEMBERS} members")
             self._begun = True
             try:
                 piece = self._inflate.decompress(self._input, PIECE)
@@ -104,6 +163,11 @@ class GzipDecoder:
                 return piece
         return b""
 
+    def _filled(self) -> bool:
+        """Whether there is input; the next slice is taken when the last one is used up."""
+        self._input = self._input or self._slices.take()
+        return bool(self._input)
+
     def close(self) -> None:
         if self._begun:
             raise DamagedCoding("a gzip body that stops in the middle")
@@ -114,20 +178,23 @@ class DeflateDecoder:
 
     def __init__(self) -> None:
         self._inflate: zlib._Decompress | None = None
+        self._slices = Slices()
         self._input = b""
         self._begun = False
         self._full = False  # the last piece was cut off, so zlib may hold more without input
 
     def feed(self, data: bytes) -> None:
         self._begun = self._begun or bool(data)
-        self._input += data
+        self._slices.add(data)
 
     def read(self) -> bytes:
         if self._inflate is None:
+            while len(self._input) < 2 and (more := self._slices.take()):
+                self._input += more
             if len(self._input) < 2:
                 return b""
             self._inflate = zlib.decompressobj(zlib.MAX_WBITS if self._wrapped() else -zlib.MAX_WBITS)
-        while self._input or self._full:
+        while self._filled() or self._full:
             if self._inflate.eof:
                 raise DamagedCoding("a damaged deflate body")
             try:
@@ -139,6 +206,11 @@ class DeflateDecoder:
             if piece:
                 return piece
         return b""
+
+    def _filled(self) -> bool:
+        """Whether there is input; the next slice is taken when the last one is used up."""
+        self._input = self._input or self._slices.take()
+        return bool(self._input)
 
     def close(self) -> None:
         if self._begun and not (self._inflate is not None and self._inflate.eof):
@@ -157,16 +229,17 @@ class BrotliDecoder:
 
     def __init__(self) -> None:
         self._brotli = brotli.Decompressor()
+        self._slices = Slices()
         self._input = b""
         self._begun = False
         self._full = False  # the last piece was cut off, so the library may hold more without input
 
     def feed(self, data: bytes) -> None:
         self._begun = self._begun or bool(data)
-        self._input += data
+        self._slices.add(data)
 
     def read(self) -> bytes:
-        while self._input or self._full:
+        while self._filled() or self._full:
             # Input is not taken while output is pending.
             data = b""
             if self._brotli.can_accept_more_data():
@@ -180,6 +253,11 @@ class BrotliDecoder:
                 return piece
         return b""
 
+    def _filled(self) -> bool:
+        """Whether there is input; the next slice is taken when the last one is used up."""
+        self._input = self._input or self._slices.take()
+        return bool(self._input)
+
     def close(self) -> None:
         if self._begun and not self._brotli.is_finished():
             raise DamagedCoding("a br body that stops in the middle")
@@ -190,15 +268,20 @@ class ZstdDecoder:
 
     def __init__(self) -> None:
         self._zstd = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
+        self._slices = Slices()
         self._input = b""
         self._begun = False  # the present frame has had input
+        self._frames = 0
 
     def feed(self, data: bytes) -> None:
-        self._input += data
+        self._slices.add(data)
 
     def read(self) -> bytes:
-        while self._input or not self._zstd.needs_input:
+        while self._filled() or not self._zstd.needs_input:
             if self._zstd.eof:
+                self._frames += 1
+                if self._frames >= MOST_MEMBERS:
+                    raise DamagedCoding(f"a zstd body of more than {MOST_MEMBERS} frames")
                 self._zstd = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
                 self._begun = False
                 continue
@@ -212,6 +295,11 @@ class ZstdDecoder:
             if piece:
                 return piece
         return b""
+
+    def _filled(self) -> bool:
+        """Whether there is input; the next slice is taken when the last one is used up."""
+        self._input = self._input or self._slices.take()
+        return bool(self._input)
 
     def close(self) -> None:
         if self._begun and not self._zstd.eof:

@@ -53,6 +53,14 @@ class Decisions(Amps):
         self.world.flow()
         self.assertEqual(call.events[0]["message"]["model"], "claude-opus")
 
+    def test_endless_names(self) -> None:
+        """A name that is too long is refused before anything is decided by it, in the body or in the path."""
+        self.build()
+        self.assertEqual(self.ask("a" * 80_000).status, 400)
+        path = f"/api/provider/google/v1beta1/publishers/google/models/{'a' * 8000}:generateContent"
+        self.assertEqual(self.world.post(path, GEMINI).status, 400)
+        self.assertEqual(self.amp.requests, [])
+
     def test_google_path(self) -> None:
         """Google's path is routed by the model in it, whichever of the two key headers is right."""
         self.build()

@@ -70,8 +70,8 @@ ERRORS = [
     ),
     (
         "claude-api-key:\n- api-key: k\n  request-scoped-errors:\n  - match-regexr: [ok, '(']",
-        "c:4: claude-api-key[0].request-scoped-errors[0].match-regexr[1]: is not a regular expression: missing ), "
-        "unterminated subpattern at position 0",
+        "c:4: claude-api-key[0].request-scoped-errors[0].match-regexr[1]: is not a regular expression: missing ): ( "
+        "(the syntax is RE2's)",
     ),
     ("fallback-models:\n  A: [b]\n  B: [c, a]", "c:2: fallback-models.A: falls back to itself: A -> B -> A"),
     ("fallback-models:\n  a: [a]", "c:2: fallback-models.a: falls back to itself: a -> a"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import random
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
 import brotli  # type: ignore[import-untyped]
 import pytest
 
-from cliproxy.wire.coding import ACCEPTED, PIECE, DamagedCoding, Decoder, decoder_for
+from cliproxy.wire.coding import ACCEPTED, MOST_MEMBERS, PIECE, DamagedCoding, Decoder, decoder_for
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -165,3 +167,48 @@ def test_a_coding_nobody_asked_for_is_an_error(coding: str) -> None:
 def test_everything_accepted_can_be_undone() -> None:
     """Each coding that requests name has a decoder."""
     assert all(decoder_for(coding) is not None for coding in ACCEPTED.split(", "))
+
+
+@pytest.mark.parametrize("coding", ["none", "utf-8", "binary", "identity", "", "UTF8, identity"])
+def test_a_coding_that_is_none(coding: str) -> None:
+    """Words that servers send for no coding at all undo nothing."""
+    assert decoder_for(coding) is None
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("data", [b'{"a": 1}', b"data: {}\n\n" * 30_000, b"event: x\n", b"\xef\xbb\xbf{}", b" [1]"])
+def test_plain_bytes_under_a_label(coding: str, data: bytes) -> None:
+    """JSON and SSE that are labelled as packed, and are not, are taken as they are."""
+    decoder = decoder_for(coding)
+    assert decoder is not None
+    decoder.feed(data)
+    pieces = drain(decoder)
+    decoder.close()
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= PIECE
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_what_hardly_packs_is_copied_once(coding: str) -> None:
+    """Noise that is fed whole is handed to the decoder in slices; what is left over is not copied for each piece."""
+    data = random.Random(1).randbytes(6 * 1024 * 1024)
+    packed = ENCODERS[coding][1](data) if coding != "br" else brotli.compress(data, quality=1)
+    decoder = decoder_for(coding)
+    assert decoder is not None
+    decoder.feed(packed)
+    tracemalloc.start()
+    size = sum(len(piece) for piece in iter(decoder.read, b""))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == len(data)
+    assert peak < 8 * PIECE
+
+
+@pytest.mark.parametrize(("coding", "part"), [("gzip", gzip.compress(b"")), ("zstd", zstd.compress(b""))])
+def test_ever_new_members(coding: str, part: bytes) -> None:
+    """A body of countless empty members is refused: each costs a decoder."""
+    decoder = decoder_for(coding)
+    assert decoder is not None
+    decoder.feed(part * (MOST_MEMBERS + 2))
+    with pytest.raises(DamagedCoding, match="more than"):
+        drain(decoder)
