@@ -13,7 +13,7 @@ from cliproxy.dialects.members import objects
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import OpaquePart
 from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
-from cliproxy.ir.grammar import CUT, Sequencer, fold, unfold
+from cliproxy.ir.grammar import CUT, Sequencer, fold, settled_whole, unfold
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads, loads_tolerant, read_again
@@ -153,7 +153,7 @@ def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
     if not isinstance(body, dict):
         raise UpstreamFailure(NOT_JSON)
     try:
-        return source.decode_response(body, mint)
+        return settled_whole(source.decode_response(body, mint))
     except _MISSHAPEN:
         raise UpstreamFailure(ErrorDetail(502, "upstream answered 200 with a body that is not its dialect")) from None
 

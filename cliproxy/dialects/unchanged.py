@@ -29,6 +29,7 @@ from cliproxy.ir.events import (
     StreamFailed,
     UsageReported,
 )
+from cliproxy.ir.grammar import nothing
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
@@ -75,6 +76,9 @@ class Facts:
         elif isinstance(event, UsageReported):
             self.usage = event.usage
         elif isinstance(event, ResponseFinished):
+            if event.finish.hollow and not self.started:
+                self.note_failure(nothing(event.finish))
+                return
             self.finish = event.finish
             self.ended = True
         elif isinstance(event, StreamFailed):

@@ -72,11 +72,16 @@ class UsageReported:
 
 @attrs.define
 class Finish:
-    """Why the answer ended. ``unified`` is ours, ``raw`` the vendor's word; ``stop_sequence`` when it told which."""
+    """Why the answer ended. ``unified`` is ours, ``raw`` the vendor's word; ``stop_sequence`` when it told which.
+
+    ``hollow`` says that such an end without content is no answer; ``sentence`` is what the vendor said of it.
+    """
 
     unified: Literal["stop", "tool_calls", "length", "content_filter"]
     raw: str | None = None
     stop_sequence: str | None = None
+    hollow: bool = attrs.field(default=False, eq=False)
+    sentence: str | None = attrs.field(default=None, eq=False)
 
 
 @attrs.define

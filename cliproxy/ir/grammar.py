@@ -11,6 +11,7 @@ from cliproxy.ir.content import MediaPart, Part, ReasoningPart, TextPart, ToolCa
 from cliproxy.ir.events import (
     Event,
     Finish,
+    Opaque,
     PartDelta,
     PartEnded,
     PartStarted,
@@ -25,6 +26,40 @@ from cliproxy.jsontypes import InvalidJSON, loads
 
 #: What a stream that stops before its end is told as (streaming.md 8).
 CUT = ErrorDetail(502, "upstream stream ended before completion")
+
+
+def settled(finish: Finish, *, called: bool, answered: bool) -> Finish | ErrorDetail:
+    """The end of an answer as its content bears it out: no end for the sake of calls without one, and no good end of nothing
+    where something was promised.
+
+    :param answered: there is content besides reasoning.
+    """
+    if not answered and finish.hollow:
+        return nothing(finish)
+    if finish.unified == "tool_calls" and not called:
+        return attrs.evolve(finish, unified="stop")
+    return finish
+
+
+def nothing(finish: Finish) -> ErrorDetail:
+    """What an answer without content is told as, in the vendor's own words."""
+    return ErrorDetail(502, f"upstream answered with nothing: {finish.sentence or finish.raw}")
+
+
+def settled_whole(response: CompletionResponse) -> CompletionResponse:
+    """A whole answer with its finish :func:`settled`.
+
+    :raises UpstreamFailure: it is empty, and its finish says that it should not be.
+    """
+    parts = response.parts
+    answered = any(
+        not isinstance(part, ReasoningPart) and (not isinstance(part, TextPart) or part.text) for part in parts
+    )
+    finish = settled(response.finish, called=any(isinstance(part, ToolCallPart) for part in parts), answered=answered)
+    if isinstance(finish, ErrorDetail):
+        raise UpstreamFailure(finish)
+    response.finish = finish
+    return response
 
 
 @attrs.define
@@ -44,13 +79,15 @@ class Sequencer:
     part begins; of what still comes for it nothing but white space can be lost, and it is.
 
     The first ``ResponseStarted`` counts, and one is made up where a decoder gave none. Usage waits for the end. Before
-    ``ResponseFinished`` every part is closed. Before ``StreamFailed`` nothing is: to close a half-sent call would pass
-    it off as whole, so encoders may meet a failure with a part open, and what still waits is dropped. ``Ping`` and
-    ``Opaque`` pass at any time.
+    ``ResponseFinished``, whose finish is :func:`settled`, every part is closed. Before ``StreamFailed`` nothing is: to
+    close a half-sent call would pass it off as whole, so encoders may meet a failure with a part open, and what still
+    waits is dropped. ``Ping`` and ``Opaque`` pass at any time.
     """
 
     _started: bool = attrs.field(default=False, init=False)
     _ended: bool = attrs.field(default=False, init=False)
+    _called: bool = attrs.field(default=False, init=False)
+    _answered: bool = attrs.field(default=False, init=False)
     _head: PartStarted | None = attrs.field(default=None, init=False)
     _arguments: list[str] = attrs.field(factory=list, init=False)
     _arguments_judged: int = attrs.field(default=0, init=False)
@@ -79,6 +116,8 @@ class Sequencer:
             return self._finish(event)
         if isinstance(event, StreamFailed):
             self._ended = True
+        elif isinstance(event, Opaque):
+            self._answered = True
         return [event]
 
     def _opening(self) -> list[Event]:
@@ -99,6 +138,8 @@ class Sequencer:
         return []
 
     def _start(self, event: PartStarted) -> list[Event]:
+        self._called = self._called or event.kind == "tool_call"
+        self._answered = self._answered or event.kind != "reasoning"
         if self._head is None:
             return self._opening() + self._open(event)
         out: list[Event] = []
@@ -116,14 +157,17 @@ class Sequencer:
         return []
 
     def _finish(self, event: ResponseFinished) -> list[Event]:
+        self._ended = True
+        finish = settled(event.finish, called=self._called, answered=self._answered)
+        if isinstance(finish, ErrorDetail):
+            return [StreamFailed(finish)]
         out = self._opening()
         while self._head is not None:
             out.append(PartEnded(self._head.key))
             out += self._advance()
         if self._usage is not None:
             out.append(self._usage)
-        out.append(event)
-        self._ended = True
+        out.append(event if finish is event.finish else ResponseFinished(finish))
         return out
 
     def _open(self, event: PartStarted) -> list[Event]:

@@ -23,7 +23,7 @@ from cliproxy.ir.events import (
     StreamFailed,
     UsageReported,
 )
-from cliproxy.ir.grammar import Sequencer, fold, unfold
+from cliproxy.ir.grammar import Sequencer, fold, settled_whole, unfold
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
 
@@ -51,7 +51,7 @@ RESPONSES = st.builds(
     model=st.none() | st.text(),
     created=st.none() | st.integers(0),
     usage=st.none() | st.builds(Usage, st.none() | st.integers(0), st.none() | st.integers(0)),
-)
+).map(settled_whole)
 
 
 def sequence(events: list[Event]) -> list[Event]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import faults, finishes, signatures
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects, text
 from cliproxy.dialects.toolids import arguments_object, call_arguments
@@ -16,18 +16,11 @@ from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
-Unified = Literal["stop", "tool_calls", "length", "content_filter"]
-
-_UNIFIED: Final[dict[str, Unified]] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "tool_use": "tool_calls",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "content_filter",
-}
-_STOP_REASON: Final[dict[Unified, str]] = {
+#: Anthropic's own words; what others say is said in one of them.
+_OWN: Final = frozenset(
+    ("end_turn", "stop_sequence", "pause_turn", "tool_use", "max_tokens", "model_context_window_exceeded", "refusal")
+)
+_STOP_REASON: Final[dict[finishes.Unified, str]] = {
     "stop": "end_turn",
     "tool_calls": "tool_use",
     "length": "max_tokens",
@@ -37,15 +30,16 @@ _STOP_REASON: Final[dict[Unified, str]] = {
 
 def read_finish(word: JSON, sequence: JSON) -> Finish:
     """``stop_reason`` and ``stop_sequence`` as a neutral finish."""
-    raw = filled(word)
-    return Finish(_UNIFIED.get(raw or "", "stop"), raw=raw, stop_sequence=text(sequence))
+    finish = finishes.read(word)
+    finish.stop_sequence = text(sequence)
+    return finish
 
 
 def write_finish(finish: Finish) -> JSONObject:
     """``stop_reason`` and ``stop_sequence``. A word of Anthropic's own is given back as it was."""
     if finish.stop_sequence is not None and finish.unified == "stop":
         return {"stop_reason": "stop_sequence", "stop_sequence": finish.stop_sequence}
-    own = finish.raw if finish.raw in _UNIFIED else None
+    own = finish.raw if finish.raw in _OWN and finishes.read(finish.raw).unified == finish.unified else None
     return {"stop_reason": own or _STOP_REASON[finish.unified], "stop_sequence": None}
 
 
@@ -91,6 +85,9 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
         raise UpstreamFailure(faults.read_event(body))
     if not isinstance(body.get("content"), list):
         raise UpstreamFailure(ErrorDetail(502, "upstream answer is not a message"))
+    failed = finishes.failure(body.get("stop_reason"))
+    if failed is not None:
+        raise UpstreamFailure(failed)
     return CompletionResponse(
         parts=[part for block in objects(body["content"]) if (part := _read_block(block, mint)) is not None],
         finish=read_finish(body.get("stop_reason"), body.get("stop_sequence")),
@@ -132,6 +129,7 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
     if response.extras is not None and response.extras.origin == "claude":
         return response.extras.members
     asked.losses.extend(Loss("additional candidate", meaning=True) for _ in response.alternatives)
+    finishes.note(asked.losses, response.finish)
     return {
         "id": response.id or asked.mint("msg_"),
         "type": "message",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import faults, finishes, signatures
 from cliproxy.dialects.claude.errors import terminal_error
 from cliproxy.dialects.claude.response import call_block, read_finish, read_usage, write_finish, write_usage
 from cliproxy.dialects.interface import AnswerContext, Mint, Payload
@@ -200,6 +200,10 @@ class ClaudeStreamDecoder:
         self._merge_usage(payload.get("usage"))
         delta = payload.get("delta")
         reason = member(delta, "stop_reason")
+        failed = finishes.failure(reason)
+        if failed is not None:
+            self._ended = True
+            return [StreamFailed(failed)]
         if isinstance(reason, str) and self._finish is None:
             self._finish = read_finish(reason, member(delta, "stop_sequence"))
         return []
@@ -245,6 +249,7 @@ class ClaudeStreamEncoder:
             self._usage = event.usage
             return []
         if isinstance(event, ResponseFinished):
+            finishes.note(self._asked.losses, event.finish)
             return [
                 {"type": "message_delta", "delta": write_finish(event.finish), "usage": write_usage(self._usage)},
                 {"type": "message_stop"},

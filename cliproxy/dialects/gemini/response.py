@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import faults, finishes, signatures
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
 from cliproxy.dialects.gemini.spelling import of, parts_of
@@ -20,9 +20,8 @@ from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, JSONObject
 
-Unified = Literal["stop", "tool_calls", "length", "content_filter"]
-
-_UNIFIED: Final[dict[str, Unified]] = {
+#: Google's own words, which are given back as they were, and what others may say with them.
+_OWN: Final[dict[str, finishes.Unified]] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "SAFETY": "content_filter",
@@ -38,21 +37,12 @@ _UNIFIED: Final[dict[str, Unified]] = {
     "LANGUAGE": "stop",
     "OTHER": "stop",
 }
-_FINISH_REASON: Final[dict[Unified, str]] = {
+_FINISH_REASON: Final[dict[finishes.Unified, str]] = {
     "stop": "STOP",
     "tool_calls": "STOP",
     "length": "MAX_TOKENS",
     "content_filter": "SAFETY",
 }
-
-
-def read_finish(word: JSON, called: bool) -> Finish:
-    """``finishReason`` as a neutral finish; a stop after calls is a stop for their sake."""
-    raw = filled(word)
-    unified = _UNIFIED.get(raw or "", "stop")
-    if unified == "stop" and called:
-        unified = "tool_calls"
-    return Finish(unified, raw=raw)
 
 
 def read_block(payload: JSONObject) -> Finish | None:
@@ -64,12 +54,13 @@ def read_block(payload: JSONObject) -> Finish | None:
 def write_finish(finish: Finish) -> str:
     """``finishReason``. A word of Google's own is given back as it was."""
     usual = _FINISH_REASON[finish.unified]
-    own = _UNIFIED.get(finish.raw or "")
+    own = _OWN.get(finish.raw or "")
     return finish.raw if finish.raw and own is not None and _FINISH_REASON[own] == usual else usual
 
 
 def note_finish(finish: Finish, asked: AnswerContext) -> None:
     """Record what ``finishReason`` cannot say."""
+    finishes.note(asked.losses, finish)
     if finish.stop_sequence is not None:
         asked.losses.append(Loss("matched stop sequence"))
 
@@ -160,7 +151,19 @@ def _candidate(candidate: JSONObject, mint: Mint) -> tuple[list[Part], Finish]:
     raw = parts_of(content) if isinstance(content, dict) else []
     parts = joined(_read_part(part, mint) for part in objects(raw))
     called = any(isinstance(part, ToolCallPart) for part in parts)
-    return parts, read_finish(of(candidate, "finishReason", "finish_reason"), called)
+    word, sentence = stated_finish(candidate)
+    failed = finishes.failure(word, sentence)
+    if failed is not None:
+        raise UpstreamFailure(failed)
+    return parts, finishes.read(word, called=called, sentence=sentence)
+
+
+def stated_finish(candidate: JSONObject) -> tuple[str | None, str | None]:
+    """``finishReason`` and ``finishMessage``."""
+    return (
+        filled(of(candidate, "finishReason", "finish_reason")),
+        filled(of(candidate, "finishMessage", "finish_message")),
+    )
 
 
 def _read_part(part: JSONObject, mint: Mint) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import faults, finishes, signatures
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.errors import terminal_error
 from cliproxy.dialects.gemini.parts import read_code, read_part, read_signature
@@ -13,9 +13,9 @@ from cliproxy.dialects.gemini.response import (
     read_block,
     read_call,
     read_created,
-    read_finish,
     read_usage,
     signed,
+    stated_finish,
     unwrapped,
     write_call,
     write_finish,
@@ -57,6 +57,7 @@ class GeminiStreamDecoder:
         self._called = False
         self._usage: JSON = None
         self._reason: str | None = None
+        self._sentence: str | None = None
         self._blocked: Finish | None = None
 
     def decode(self, payload: JSONObject) -> list[Event]:
@@ -80,7 +81,12 @@ class GeminiStreamDecoder:
         for part in parts_of(content) if isinstance(content, dict) else ():
             if isinstance(part, dict):
                 events += self._part(part)
-        self._reason = self._reason or filled(of(candidate, "finishReason", "finish_reason"))
+        word, sentence = stated_finish(candidate)
+        self._reason, self._sentence = self._reason or word, self._sentence or sentence
+        failed = finishes.failure(word, sentence) if word is not None else None
+        if failed is not None:
+            self._ended = True
+            events.append(StreamFailed(failed))
         return events
 
     def close(self, done: bool) -> list[Event]:
@@ -88,7 +94,9 @@ class GeminiStreamDecoder:
         if self._ended:
             return []
         self._ended = True
-        finish = read_finish(self._reason, self._called) if self._reason is not None else self._blocked
+        finish = self._blocked
+        if self._reason is not None:
+            finish = finishes.read(self._reason, called=self._called, sentence=self._sentence)
         if finish is None:
             return [StreamFailed(CUT)]
         usage = read_usage(self._usage)

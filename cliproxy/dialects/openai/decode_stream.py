@@ -6,10 +6,10 @@ from operator import itemgetter
 
 import attrs
 
-from cliproxy.dialects import faults
+from cliproxy.dialects import faults, finishes
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, integer, objects
-from cliproxy.dialects.openai.response import read_finish, read_image, read_signature, read_usage
+from cliproxy.dialects.openai.response import read_image, read_signature, read_usage
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import Signature
 from cliproxy.ir.events import (
@@ -102,7 +102,7 @@ class StreamDecoder:
         called = any(call.key is not None for _, call in self._begun)
         if self._usage is not None:
             out.append(UsageReported(self._usage))
-        out.append(ResponseFinished(read_finish(self._finish, called=called, refused=self._refused)))
+        out.append(ResponseFinished(finishes.read(self._finish, called=called, refused=self._refused)))
         return out
 
     def _choice(self, choice: JSONObject, out: list[Event]) -> None:
@@ -116,7 +116,13 @@ class StreamDecoder:
                 self._text("text", content, out)
             if len(delta) > 1 or content is None:
                 self._rarer(delta, out)
-        self._finish = self._finish or choice.get("finish_reason")
+        word = choice.get("finish_reason")
+        if word:
+            self._finish = self._finish or word
+            failed = finishes.failure(word, choice.get("error"))
+            if failed is not None:
+                self._ended = True
+                out.append(StreamFailed(failed))
 
     def _rarer(self, delta: JSONObject, out: list[Event]) -> None:
         refusal = filled(delta.get("refusal"))

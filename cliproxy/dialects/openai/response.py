@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
-from cliproxy.dialects import faults, media
+from cliproxy.dialects import faults, finishes, media
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, number, objects
 from cliproxy.dialects.toolids import call_arguments, custom_input
@@ -16,24 +14,6 @@ from cliproxy.ir.request import FunctionTool
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
-
-Unified = Literal["stop", "tool_calls", "length", "content_filter"]
-
-_UNIFIED: Final[dict[str, Unified]] = {
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "length": "length",
-    "content_filter": "content_filter",
-}
-
-
-def read_finish(word: JSON, *, called: bool, refused: bool) -> Finish:
-    """``finish_reason`` as a neutral finish: a stop after calls is for their sake, one after a refusal a filter's."""
-    raw = filled(word)
-    unified = _UNIFIED.get(raw or "", "stop")
-    if unified == "stop" and (called or refused):
-        unified = "tool_calls" if called else "content_filter"
-    return Finish(unified, raw=raw)
 
 
 def read_usage(stated: JSON, tier: JSON = None) -> Usage | None:
@@ -92,7 +72,10 @@ def _choice(choice: JSONObject, mint: Mint) -> tuple[list[Part], Finish]:
     parts = _message_parts(message, mint) if isinstance(message, dict) else []
     called = any(isinstance(part, ToolCallPart) for part in parts)
     refused = any(isinstance(part, TextPart) and part.refusal for part in parts)
-    return parts, read_finish(choice.get("finish_reason"), called=called, refused=refused)
+    failed = finishes.failure(choice.get("finish_reason"), choice.get("error"))
+    if failed is not None:
+        raise UpstreamFailure(failed)
+    return parts, finishes.read(choice.get("finish_reason"), called=called, refused=refused)
 
 
 def _message_parts(message: JSONObject, mint: Mint) -> list[Part]:
@@ -210,6 +193,7 @@ def note_reasoning(losses: list[Loss], redacted: str | None, signature: Signatur
 
 def note_finish(losses: list[Loss], finish: Finish) -> None:
     """Chat says that a stop sequence matched, not which."""
+    finishes.note(losses, finish)
     if finish.stop_sequence is not None:
         losses.append(Loss("matched stop sequence"))
 

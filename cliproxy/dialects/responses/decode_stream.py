@@ -16,7 +16,7 @@ from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
 from cliproxy.dialects.responses.items import read_created, read_finish, read_usage
-from cliproxy.dialects.responses.response import call_text, failure, read_call
+from cliproxy.dialects.responses.response import call_text, cut_by_error, failure, read_call
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import (
     Event,
@@ -310,6 +310,9 @@ class StreamDecoder:
             response = {**response, "status": "incomplete"}
         elif response.get("status") in ("failed", "cancelled"):
             return [*out, StreamFailed(failure(response))]
+        failed = cut_by_error(response)
+        if failed is not None:
+            return [*out, StreamFailed(failed)]
         refused = self._refused and not self._said
         out.append(ResponseFinished(read_finish(response, called=self._called, refused=refused)))
         return out

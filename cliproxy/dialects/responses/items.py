@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects import signatures
+from cliproxy.dialects import finishes, signatures
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.members import filled, integer, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
@@ -136,8 +136,9 @@ def read_finish(response: JSONObject, *, called: bool, refused: bool) -> Finish:
     """The status of an answer that ended, as a neutral finish."""
     status = filled(response.get("status"))
     if status == "incomplete":
-        reason = filled(member(response.get("incomplete_details"), "reason"))
-        return Finish("content_filter" if reason == "content_filter" else "length", raw=reason or status)
+        finish = finishes.read(filled(member(response.get("incomplete_details"), "reason")) or status)
+        finish.unified = "content_filter" if finish.unified == "content_filter" else "length"
+        return finish
     if called:
         return Finish("tool_calls", raw=status)
     return Finish("content_filter" if refused else "stop", raw=status)
@@ -253,5 +254,6 @@ def close_call(item: JSONObject, arguments: str, *, custom: bool) -> JSONObject:
 
 def note_finish(losses: list[Loss], finish: Finish) -> None:
     """Responses says that an answer ended, not which stop sequence ended it."""
+    finishes.note(losses, finish)
     if finish.stop_sequence is not None:
         losses.append(Loss("matched stop sequence"))

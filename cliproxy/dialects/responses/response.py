@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.dialects import faults, signatures
+from cliproxy.dialects import faults, finishes, signatures
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
@@ -25,6 +25,9 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
     output = body.get("output")
     if body.get("status") in ("failed", "cancelled") or member(body.get("error"), "message"):
         raise UpstreamFailure(failure(body))
+    failed = cut_by_error(body)
+    if failed is not None:
+        raise UpstreamFailure(failed)
     if not isinstance(output, list):
         raise UpstreamFailure(ErrorDetail(502, "upstream answer is not a response object"))
     parts = [part for item in objects(output) for part in read_item(item, mint)]
@@ -48,6 +51,11 @@ def failure(response: JSONObject) -> ErrorDetail:
         return ErrorDetail(502, f"upstream response {filled(response.get('status')) or 'failed'}")
     detail = faults.read_event(response)
     return attrs.evolve(detail, status=502) if detail.code == "server_error" else detail
+
+
+def cut_by_error(response: JSONObject) -> ErrorDetail | None:
+    """What an incomplete response says that was cut by a failure."""
+    return finishes.failure(member(response.get("incomplete_details"), "reason"), response.get("error"))
 
 
 def read_item(item: JSONObject, mint: Mint) -> list[Part]:

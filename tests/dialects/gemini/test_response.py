@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from cliproxy.dialects import finishes
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.gemini.response import read_created, read_finish, read_usage, write_finish, write_usage
+from cliproxy.dialects.gemini.response import read_created, read_usage, write_finish, write_usage
 from cliproxy.dialects.interface import AnswerContext, Dialect
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES
@@ -190,9 +191,9 @@ class Encoding(SynchronousTestCase):
 )  # fmt: skip
 def test_finish(word: str, unified: str) -> None:
     """Google's words are read by their meaning and given back as they were; a stop after calls is for their sake."""
-    assert read_finish(word, False).unified == unified
-    assert write_finish(read_finish(word, False)) == word
-    assert read_finish(word, True).unified == ("tool_calls" if unified == "stop" else unified)
+    assert finishes.read(word).unified == unified
+    assert write_finish(finishes.read(word)) == word
+    assert finishes.read(word, called=True).unified == ("tool_calls" if unified == "stop" else unified)
 
 
 @pytest.mark.parametrize(
