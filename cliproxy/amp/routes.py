@@ -6,8 +6,9 @@ ampcode.com, whom the CLI believes it is talking to.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import attrs
@@ -18,51 +19,30 @@ from cliproxy.amp.decision_log import decision_fields, decision_sentence, render
 from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.mapping import Decision, Mappings, RouteType, decision_for, mappings_of, serving
 from cliproxy.amp.rewriting import declared_tools, renamed, without_long_context
-from cliproxy.dialects.interface import Dialect
-from cliproxy.dialects.openai.completions import chat_request, completion, completion_chunk
-from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.gemini import METHODS
+from cliproxy.front.claude import count, messages
+from cliproxy.front.gemini import generation
 from cliproxy.front.models import detail, listing
-from cliproxy.front.routes import LONGEST_MODEL_NAME, Front, Result, Routes, model_name
-from cliproxy.jsontypes import JSONObject, dumps
-from cliproxy.providers.interface import Operation
+from cliproxy.front.openai import chat, completions, responses
+from cliproxy.front.routes import Front, Result, Routes
+from cliproxy.front.wanted import LONGEST_MODEL_NAME, Wanted, model_name
+from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 
-#: POST paths below the provider, less a leading ``v1/``: dialect and operation.
-_POSTS: Final = {
-    "chat/completions": ("openai", Operation.GENERATE),
-    "completions": ("openai", Operation.GENERATE),
-    "responses": ("responses", Operation.GENERATE),
-    "messages": ("claude", Operation.GENERATE),
-    "messages/count_tokens": ("claude", Operation.COUNT),
+#: POST paths below the provider, less a leading ``v1/``, and what they ask for.
+_POSTS: Final[Mapping[str, Callable[[Call], Wanted]]] = {
+    "chat/completions": chat,
+    "completions": completions,
+    "responses": responses,
+    "messages": messages,
+    "messages/count_tokens": count,
 }
 _SHAPES: Final = {"anthropic": "claude", "google": "gemini"}
 _PATH: Final = "/api/provider/<provider>/<path:rest>"
-
-
-@attrs.frozen
-class _Asked:
-    """What a provider path asks for: the relay's own terms.
-
-    :ivar name: the model, in the body or else in the path; None where neither has one.
-    :ivar operation: None for a method that nobody here knows.
-    :ivar model: the model of the path; None where the body has it.
-    """
-
-    dialect: Dialect
-    body: JSONObject
-    name: str | None
-    operation: Operation | None = Operation.GENERATE
-    model: str | None = None
-    stream: bool = False
-    alt: str = ""
-    edit: Edit | None = None
-    raw: bytes | None = None
 
 
 @attrs.define(slots=False, eq=False)
@@ -104,14 +84,12 @@ class AmpRoutes:
         """A request for inference, decided by its model; anything else goes upstream."""
         path = rest.removeprefix("v1/")
         if path in _POSTS:
-            name, operation = _POSTS[path]
-            body = call.json()
-            asked = _Asked(DIALECTS[name], body, _name(body), operation, stream=body.get("stream") is True)
-            return self._route(call, asked, _as_chat if path == "completions" else None)
+            return self._route(call, _name(call.json()), _POSTS[path])
         action = f"/{rest}".rpartition("/models/")[2] if "/models/" in f"/{rest}" else ""
-        model, colon, method = action.removeprefix("models/").rpartition(":")
-        if model and colon:
-            return self._route(call, _google(call, model, method))
+        action = action.removeprefix("models/")
+        model, colon, _ = action.rpartition(":")
+        if model and colon:  # the body's own ``model`` decides first, as everywhere
+            return self._route(call, _name(call.json()) or model, partial(generation, action=action))
         if path == "models" or rest.startswith("v1beta/models"):
             raise RequestFault(ErrorDetail(405, "this path takes GET"), {"Allow": "GET"})
         if provider.lower() == "google" and rest.startswith("v1beta1/"):
@@ -120,12 +98,13 @@ class AmpRoutes:
 
     # -- the decision
 
-    def _route(self, call: Call, asked: _Asked, prepare: Callable[[_Asked], _Asked] | None = None) -> Result:
+    def _route(self, call: Call, name: str | None, read: Callable[[Call], Wanted]) -> Result:
         """Decide by the model, say what was decided, and do it.
 
-        :param prepare: makes the dialect's own request of the body, where it is served here.
+        :param name: the model's; None where the request has none.
+        :param read: reads the request, where it is served here.
         """
-        decision = self._decide(call, model_name(asked.name)) if asked.name else None
+        decision = self._decide(call, model_name(name)) if name else None
         if decision is not None:
             self._say(call, decision)
             if decision.route is RouteType.AMP_CREDITS:
@@ -133,28 +112,12 @@ class AmpRoutes:
             if decision.route is RouteType.NO_PROVIDER and call.snapshot.settings.ampcode.deny_fallback:
                 sentence = f"unknown provider for model {decision.asked[:200]}; ampcode.deny-fallback keeps it from ampcode.com"
                 raise RequestFault.bad(sentence, param="model")
-        return self._serve(_local(call), asked if prepare is None else prepare(asked), decision)
-
-    def _serve(self, call: Call, asked: _Asked, decision: Decision | None) -> Result:
-        if asked.operation is None:
-            raise RequestFault.bad(f"unknown method; the methods are {', '.join(METHODS)}", status=404)
-        model, edit, route = asked.model, asked.edit, None
+        call = _local(call)
+        wanted, route = read(call), None
         if decision is not None and decision.models:
-            model = decision.models[0]
-            edit = _both(edit, renamed(decision.asked, declared_tools(asked.body)))
-            route = _route(call.snapshot, decision)
-        return self.front.complete(
-            call,
-            asked.dialect,
-            asked.body,
-            operation=asked.operation,
-            raw=asked.raw,
-            edit=edit,
-            route=route,
-            model=model,
-            stream=asked.stream,
-            alt=asked.alt,
-        )
+            edit = _both(wanted.edit, renamed(decision.asked, declared_tools(wanted.body)))
+            wanted, route = attrs.evolve(wanted, model=decision.models[0], edit=edit), _route(call.snapshot, decision)
+        return self.front.complete(call, wanted, route)
 
     def _decide(self, call: Call, asked: str) -> Decision:
         snapshot = call.snapshot
@@ -231,27 +194,6 @@ class AmpRoutes:
 def _name(body: JSONObject) -> str | None:
     named = body.get("model")
     return named if isinstance(named, str) and named else None
-
-
-def _google(call: Call, model: str, method: str) -> _Asked:
-    """``{model}:{method}``. The body's own ``model`` decides first, as everywhere."""
-    body, alt = call.json(), call.query.get("alt", call.query.get("$alt", ""))
-    return _Asked(
-        DIALECTS["gemini"],
-        body,
-        _name(body) or model,
-        METHODS.get(method),
-        model,
-        stream=method == "streamGenerateContent",
-        alt="" if alt == "sse" else alt,
-    )
-
-
-def _as_chat(asked: _Asked) -> _Asked:
-    """Legacy Completions as the Chat request that it is served by."""
-    chat = chat_request(asked.body)
-    edit = completion_chunk if asked.stream else completion
-    return attrs.evolve(asked, body=chat, raw=dumps(chat), edit=edit)
 
 
 def _local(call: Call) -> Call:

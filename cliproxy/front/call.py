@@ -42,6 +42,7 @@ class Call:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     _raw: bytes | None = None
+    _json: JSONObject | None = None
 
     def raw(self) -> bytes:
         """The body's bytes, their content coding undone.
@@ -58,17 +59,19 @@ class Call:
         return self._raw
 
     def json(self) -> JSONObject:
-        """The body as a JSON object.
+        """The body as a JSON object, read once.
 
         :raises RequestFault: 400 saying where it is not JSON, or that it is not an object.
         """
-        try:
-            body, self._raw = loads_mending(self.raw())
-        except InvalidJSON as error:
-            raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise RequestFault.bad("the body is not a JSON object")
-        return body
+        if self._json is None:
+            try:
+                body, self._raw = loads_mending(self.raw())
+            except InvalidJSON as error:
+                raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
+            if not isinstance(body, dict):
+                raise RequestFault.bad("the body is not a JSON object")
+            self._json = body
+        return self._json
 
     def listed(self, name: str) -> ModelInfo:
         """The listed model of that name, in any case of letters; Google's ``models/`` in front is understood.

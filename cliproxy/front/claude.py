@@ -10,7 +10,18 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.front.access import Access
 from cliproxy.front.call import Call
 from cliproxy.front.routes import Front, Routes
+from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.providers.interface import Operation
+
+
+def messages(call: Call) -> Wanted:
+    """A Messages request."""
+    return wanted(call, DIALECTS["claude"])
+
+
+def count(call: Call) -> Wanted:
+    """A request for Messages' token count."""
+    return wanted(call, DIALECTS["claude"], Operation.COUNT)
 
 
 @attrs.define(slots=False, eq=False)
@@ -23,9 +34,9 @@ class ClaudeRoutes:
     @app.route("/v1/messages", methods=("POST",), access=Access.CLIENT_KEY)
     def messages(self, call: Call) -> Awaitable[None]:
         """Messages."""
-        return self.front.complete(call, DIALECTS["claude"], call.json())
+        return self.front.complete(call, messages(call))
 
     @app.route("/v1/messages/count_tokens", methods=("POST",), access=Access.CLIENT_KEY)
     def count_tokens(self, call: Call) -> Awaitable[None]:
         """How many tokens a request would be."""
-        return self.front.complete(call, DIALECTS["claude"], call.json(), operation=Operation.COUNT)
+        return self.front.complete(call, count(call))

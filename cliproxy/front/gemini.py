@@ -14,6 +14,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import detail, listing
 from cliproxy.front.routes import Front, Routes
+from cliproxy.front.wanted import Wanted, model_name
 from cliproxy.providers.interface import Operation
 
 METHODS: Final = {
@@ -24,6 +25,22 @@ METHODS: Final = {
     "batchEmbedContents": Operation.EMBED,
 }
 _MODELS: Final = ("/v1beta/models", "/v1/models", "/v1beta1/publishers/google/models", "/v1/publishers/google/models")
+
+
+def generation(call: Call, action: str) -> Wanted:
+    """What ``{model}:{method}`` asks for.
+
+    :raises RequestFault: 404 for a path that is not of this form or names an unknown method.
+    """
+    model, _, method = action.rpartition(":")
+    operation = METHODS.get(method)
+    if not model or operation is None:
+        known = ", ".join(METHODS)
+        raise RequestFault.bad(f"{action[:200]} not found; the methods are {known}", status=404)
+    dialect, alt = DIALECTS["gemini"], call.query.get("alt", call.query.get("$alt", ""))
+    stream = method == "streamGenerateContent"
+    body = call.json()
+    return Wanted(dialect, dialect, body, call.raw(), model_name(model), stream, operation, "" if alt == "sse" else alt)
 
 
 @attrs.define(slots=False, eq=False)
@@ -53,43 +70,22 @@ class GeminiRoutes:
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def beta(self, call: Call, action: str) -> Awaitable[None]:
         """``{model}:{method}`` of the Gemini API."""
-        return self.generate(call, action)
+        return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[1]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def stable(self, call: Call, action: str) -> Awaitable[None]:
         """The same, where today's google-genai calls it."""
-        return self.generate(call, action)
+        return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[2]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def vertex_beta(self, call: Call, action: str) -> Awaitable[None]:
         """The same in Vertex's spelling."""
-        return self.generate(call, action)
+        return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[3]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def vertex_stable(self, call: Call, action: str) -> Awaitable[None]:
         """The same in Vertex's stable spelling."""
-        return self.generate(call, action)
-
-    def generate(self, call: Call, action: str) -> Awaitable[None]:
-        """One call of ``{model}:{method}``.
-
-        :raises RequestFault: 404 for a path that is not of this form or names an unknown method.
-        """
-        model, _, method = action.rpartition(":")
-        operation = METHODS.get(method)
-        if not model or operation is None:
-            known = ", ".join(METHODS)
-            raise RequestFault.bad(f"{action[:200]} not found; the methods are {known}", status=404)
-        alt = call.query.get("alt", call.query.get("$alt", ""))
-        return self.front.complete(
-            call,
-            DIALECTS["gemini"],
-            call.json(),
-            operation=operation,
-            model=model,
-            stream=method == "streamGenerateContent",
-            alt="" if alt == "sse" else alt,
-        )
+        return self.front.complete(call, generation(call, action))
 
 
 def _refuse_method(name: str) -> None:

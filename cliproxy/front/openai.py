@@ -15,6 +15,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import listing
 from cliproxy.front.routes import Front, Routes
+from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
 
@@ -28,6 +29,25 @@ GREETING: Final = {
         "GET /v1/models",
     ],
 }
+
+
+def chat(call: Call) -> Wanted:
+    """A Chat Completions request. A Responses body sent there by mistake is read as one (routes.md 5)."""
+    asked, body = wanted(call, DIALECTS["openai"]), call.json()
+    misplaced = "messages" not in body and ("input" in body or "instructions" in body)
+    return attrs.evolve(asked, reader=DIALECTS["responses"]) if misplaced else asked
+
+
+def completions(call: Call) -> Wanted:
+    """A legacy Completions request, as the Chat request that it is served by."""
+    body = chat_request(call.json())
+    asked = wanted(call, DIALECTS["openai"])
+    return attrs.evolve(asked, body=body, raw=dumps(body), edit=completion_chunk if asked.stream else completion)
+
+
+def responses(call: Call) -> Wanted:
+    """A Responses request."""
+    return wanted(call, DIALECTS["responses"])
 
 
 @attrs.define(slots=False, eq=False)
@@ -60,24 +80,18 @@ class OpenAIRoutes:
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Awaitable[None]:
-        """Chat Completions. A Responses body sent here by mistake is read as one (routes.md 5)."""
-        body = call.json()
-        misplaced = "messages" not in body and ("input" in body or "instructions" in body)
-        reader = DIALECTS["responses"] if misplaced else None
-        return self.front.complete(call, DIALECTS["openai"], body, reader=reader)
+        """Chat Completions."""
+        return self.front.complete(call, chat(call))
 
     @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def completions(self, call: Call) -> Awaitable[None]:
         """Legacy Completions."""
-        body = call.json()
-        edit = completion_chunk if body.get("stream") is True else completion
-        chat = chat_request(body)
-        return self.front.complete(call, DIALECTS["openai"], chat, raw=dumps(chat), edit=edit)
+        return self.front.complete(call, completions(call))
 
     @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY)
     def responses(self, call: Call) -> Awaitable[None]:
         """Responses."""
-        return self.front.complete(call, DIALECTS["responses"], call.json())
+        return self.front.complete(call, responses(call))
 
     @app.route("/v1/responses", methods=("GET",), access=Access.CLIENT_KEY)
     def responses_socket(self, call: Call) -> Answer:
@@ -89,17 +103,16 @@ class OpenAIRoutes:
     @app.route("/v1/responses/input_tokens", methods=("POST",), access=Access.CLIENT_KEY)
     def input_tokens(self, call: Call) -> Awaitable[None]:
         """How many tokens a Responses request would be."""
-        return self.front.complete(call, DIALECTS["responses"], call.json(), operation=Operation.COUNT)
+        return self.front.complete(call, wanted(call, DIALECTS["responses"], Operation.COUNT))
 
     @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY)
     def compact(self, call: Call) -> Awaitable[None]:
         """Responses compaction: never streamed."""
-        body = call.json()
-        if body.get("stream") is True:
+        if call.json().get("stream") is True:
             raise RequestFault.bad("Streaming not supported for compact responses", param="stream")
-        return self.front.complete(call, DIALECTS["responses"], body, operation=Operation.COMPACT)
+        return self.front.complete(call, wanted(call, DIALECTS["responses"], Operation.COMPACT))
 
     @app.route("/v1/embeddings", methods=("POST",), access=Access.CLIENT_KEY)
     def embeddings(self, call: Call) -> Awaitable[None]:
         """Embeddings."""
-        return self.front.complete(call, DIALECTS["openai"], call.json(), operation=Operation.EMBED)
+        return self.front.complete(call, wanted(call, DIALECTS["openai"], Operation.EMBED))

@@ -16,17 +16,15 @@ from twisted.web.http import parse_qs
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
-from cliproxy.dialects.interface import Dialect
-from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.call import Answer, Call, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
-from cliproxy.jsontypes import JSON, JSONObject, TooDeep, dumps
+from cliproxy.front.wanted import Wanted
+from cliproxy.jsontypes import TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
-from cliproxy.providers.interface import Operation
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.exchange import Exchange
 from cliproxy.relay.record import Record
@@ -35,7 +33,6 @@ from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.wire.escape import visible
 
-LONGEST_MODEL_NAME: Final = 256
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
 SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
@@ -72,22 +69,6 @@ class Routes(Klein):
             return registered
 
         return register
-
-
-def model_name(value: JSON) -> str:
-    """The asked model's name.
-
-    :raises RequestFault: 400 for one that is missing, no string, too long or not printable.
-    """
-    if value is None or value == "":
-        raise RequestFault.bad("model is required", param="model")
-    if not isinstance(value, str):
-        raise RequestFault.bad("model must be a string", param="model")
-    if len(value) > LONGEST_MODEL_NAME:
-        raise RequestFault.bad(f"model is longer than {LONGEST_MODEL_NAME} characters", param="model")
-    if not value.isprintable():
-        raise RequestFault.bad("model holds characters that cannot be printed", param="model")
-    return value
 
 
 @attrs.define
@@ -207,48 +188,29 @@ class Front:
             return "draining"
         return None if self.relay.snapshot.catalog.listed() else "no models: no credential is configured"
 
-    def complete(
-        self,
-        call: Call,
-        dialect: Dialect,
-        body: JSONObject,
-        *,
-        operation: Operation = Operation.GENERATE,
-        reader: Dialect | None = None,
-        raw: bytes | None = None,
-        edit: Edit | None = None,
-        route: Route | None = None,
-        model: str | None = None,
-        stream: bool | None = None,
-        alt: str = "",
-    ) -> Deferred[None]:
+    def complete(self, call: Call, wanted: Wanted, route: Route | None = None) -> Deferred[None]:
         """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred.
 
-        :param body: the client's own, or what was made of it; then ``raw`` is its bytes.
-        :param reader: reads the body when it is not in ``dialect``.
-        :param edit: changes the payloads of the answer.
         :param route: where it goes, when that is decided already.
-        :param model: the model of a path; None reads it from the body, and so with ``stream``.
-
-        :raises RequestFault: 400 for a missing or impossible model name.
         """
         inbound = Inbound(
-            reader or dialect,
-            call.raw() if raw is None else raw,
-            body,
-            model_name(body.get("model") if model is None else model),
-            operation is Operation.GENERATE and (body.get("stream") is True if stream is None else stream),
-            operation,
+            wanted.reader,
+            wanted.raw,
+            wanted.body,
+            wanted.model,
+            wanted.stream,
+            wanted.operation,
             call.headers,
-            alt,
+            wanted.alt,
         )
         own = call.client.key.strict_translation if call.client.key is not None else None
         strict = call.snapshot.settings.strict_translation if own is None else own
         content: Any = call.request.content
         content.close()  # an answer can take long, and all that is still wanted of the body is in ``inbound``
         call.request.recorded = True  # type: ignore[attr-defined]  # by the relay
+        reply = HTTPReply(call.request)
         exchange = Exchange(
-            call.id, call.client.label, inbound, dialect, call.snapshot, HTTPReply(call.request), strict, route, edit
+            call.id, call.client.label, inbound, wanted.dialect, call.snapshot, reply, strict, route, wanted.edit
         )
         exchange.peer = call.client.peer
         return self.relay.start(exchange)

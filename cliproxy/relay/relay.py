@@ -47,15 +47,8 @@ ANSWER_LIMIT: Final = 64 * 1024 * 1024
 NO_SUCH_CALL: Final = (404, 405, 501)
 ESTIMATED: Final = (("X-Cliproxy-Estimate", "true"),)
 
-
-@attrs.define
-class _Delivery:
-    """What an attempt that succeeded has to give: a stream to pour, or a whole body."""
-
-    lease: Lease
-    pump: Pump | None = None
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+#: What an attempt that succeeded gives: the whole body, and the headers that are its own. A stream's body stays in the pump.
+Answered = tuple[bytes, tuple[tuple[str, str], ...]]
 
 
 @attrs.frozen
@@ -115,9 +108,9 @@ class Relay:
         self._exchanges[id(exchange)] = exchange
         heartbeat = Heartbeat(self._reactor, exchange)
         try:
-            delivery = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
+            body, headers = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
             exchange.shown = self._reactor.seconds()
-            await self._deliver(exchange, delivery)
+            await self._deliver(exchange, body, headers)
         except RequestFault as fault:
             self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
         except UpstreamFailure as failure:
@@ -168,14 +161,14 @@ class Relay:
 
     # -- one attempt
 
-    async def _attempt(self, exchange: Exchange, lease: Lease) -> _Delivery:
+    async def _attempt(self, exchange: Exchange, lease: Lease) -> Answered:
         settings = exchange.snapshot.settings
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
         if exchange.strict:
             _refuse_losses(outbound.losses)
         if outbound.request is None:
-            return _Delivery(lease, body=await self._aside(outbound.counted_here), headers=ESTIMATED)
+            return await self._aside(outbound.counted_here), ESTIMATED
         timeouts = Timeouts(
             connect=settings.connect_timeout_seconds,
             first_byte=settings.first_byte_timeout_seconds,
@@ -189,25 +182,23 @@ class Relay:
             response.cancel()
             raise
 
-    async def _read(
-        self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse
-    ) -> _Delivery:
+    async def _read(self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse) -> Answered:
         """What the upstream's answer gives: a body, a stream that has shown content, or a failure."""
         operation = exchange.inbound.operation
         if not 200 <= response.status < 300:
             if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
                 response.cancel()
-                return _Delivery(lease, body=await self._aside(outbound.counted_here), headers=ESTIMATED)
+                return await self._aside(outbound.counted_here), ESTIMATED
             raise await self._judged(exchange, lease, response)
         self.failover.observe(lease, renewal(response.headers, self._now()))
         if operation is not Operation.GENERATE:
             body = mask_secrets(await response.read(ANSWER_LIMIT), exchange.snapshot.secrets)  # it may be an error
-            return _Delivery(lease, body=outbound.finish(body))
+            return outbound.finish(body), ()
         return await self._generate(exchange, lease, outbound, response)
 
     async def _generate(
         self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse
-    ) -> _Delivery:
+    ) -> Answered:
         if outbound.request is not None and outbound.request.reshape is not None:
             body = outbound.request.reshape(await response.read(ANSWER_LIMIT))
             response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
@@ -216,8 +207,8 @@ class Relay:
         exchange.pump = pump = Pump(response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets))
         if exchange.inbound.stream:
             await pump.held()
-            return _Delivery(lease, pump=pump)
-        return _Delivery(lease, pump=pump, body=await pump.whole())
+            return b"", ()
+        return await pump.whole(), ()
 
     async def _judged(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> UpstreamFailure:
         body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
@@ -227,25 +218,26 @@ class Relay:
 
     # -- the way up
 
-    async def _deliver(self, exchange: Exchange, delivery: _Delivery) -> None:
-        reply, finish = exchange.reply, partial(self.failover.finish, delivery.lease)
+    async def _deliver(self, exchange: Exchange, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
+        reply, lease, pump = exchange.reply, exchange.lease, exchange.pump
+        assert lease is not None
         if not exchange.inbound.stream:
-            finish()
-            length = () if reply.begun else (("Content-Length", str(len(delivery.body))),)
-            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *delivery.headers])
-            reply.write(delivery.body)
+            self.failover.finish(lease)
+            length = () if reply.begun else (("Content-Length", str(len(body))),)
+            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *headers])
+            reply.write(body)
             return
-        assert delivery.pump is not None
+        assert pump is not None
         try:
             kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
             reply.begin(200, [*kind, *self._headers(exchange)])
             exchange.inbound.release()
-            await delivery.pump.pour(reply)
+            await pump.pour(reply)
         except BaseException:  # raised again: whoever took a lease gives it back
-            finish(cancelled=True)
+            self.failover.finish(lease, cancelled=True)
             raise
-        exchange.failed = delivery.pump.failure.detail if delivery.pump.failure is not None else None
-        finish(delivery.pump.failure)
+        exchange.failed = pump.failure.detail if pump.failure is not None else None
+        self.failover.finish(lease, pump.failure)
 
     def _headers(self, exchange: Exchange) -> list[tuple[str, str]]:
         """What every answer says of itself."""

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.upstream.egress import TLS, Dial, Egress
-from cliproxy.upstream.http11 import Exchange, Timeouts
+from cliproxy.upstream.http11 import Sending, Timeouts
 from cliproxy.upstream.local import LocalAnswer, LocalUpstream, respond
 from cliproxy.upstream.response import BodySink, UpstreamResponse
 from cliproxy.wire.coding import ACCEPTED
@@ -93,19 +93,19 @@ class Client:
             raise UpstreamFailure.transport(str(fault)) from None
         except ProtocolFault as fault:
             raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
-        exchange = Exchange(head, request.body, timeouts, request.method == "HEAD", decode)
+        sending = Sending(head, request.body, timeouts, request.method == "HEAD", decode)
         connection = egress.take(target)
         sent = sent or _nothing
         if connection is not None:
             sent()
             try:
-                return await connection.request(exchange)
+                return await connection.request(sending)
             except UpstreamFailure as failure:
                 if failure.kind is not FailureKind.STALE:
                     raise
         connection = await egress.connect(target, timeouts.connect)
         sent()
-        return await connection.request(exchange)
+        return await connection.request(sending)
 
     def agent(self, proxy_url: str = "", *, timeout: float = 10.0) -> IAgent:
         """An agent (for treq) whose connections leave by the same egress. It does not keep them.

@@ -43,7 +43,7 @@ class Timeouts:
 
 
 @attrs.frozen
-class Exchange:
+class Sending:
     """One request, as the connection needs it.
 
     :ivar head: request line and headers, the empty line included.
@@ -87,7 +87,7 @@ class Connection(TwistedProtocol):
         self._clock = clock
         self._owner = owner
         self._used = False  # carried an exchange before the present one
-        self._exchange: Exchange | None = None
+        self._sending: Sending | None = None
         self._waiting: Deferred[UpstreamResponse] | None = None  # for the head of the answer
         self._heard = False  # any byte of the present answer
         self._head = b""
@@ -104,31 +104,31 @@ class Connection(TwistedProtocol):
 
     # The request.
 
-    def request(self, exchange: Exchange) -> Deferred[UpstreamResponse]:
-        """Send ``exchange``.
+    def request(self, sending: Sending) -> Deferred[UpstreamResponse]:
+        """Send a request.
 
         :return: fires when the head of the answer is there; fails with :class:`UpstreamFailure`, of the kind STALE when
             a connection used before died without a byte. Cancelling it closes the connection.
         """
-        assert self._exchange is None and self._response is None and not self.closed
-        self._exchange = exchange
+        assert self._sending is None and self._response is None and not self.closed
+        self._sending = sending
         self._heard = False
         self._interim = 0
         waiting: Deferred[UpstreamResponse] = Deferred(self._cancelled)
         self._waiting = waiting
-        self._await(exchange.timeouts.first_byte)
-        if len(exchange.head) + len(exchange.body) <= WRITE_AT_ONCE:
-            write_now(self.transport, exchange.head + exchange.body)
+        self._await(sending.timeouts.first_byte)
+        if len(sending.head) + len(sending.body) <= WRITE_AT_ONCE:
+            write_now(self.transport, sending.head + sending.body)
         else:
-            self.transport.write(exchange.head)
-            self._upload = _Upload(self, exchange.body)
+            self.transport.write(sending.head)
+            self._upload = _Upload(self, sending.body)
             self._upload.start(self.transport)
         return waiting
 
     def uploaded(self, whole: bool) -> None:
         """A large body moved on. While it does, the upstream is not silent, it is listening."""
-        if self._waiting is not None and self._exchange is not None:
-            self._await(self._exchange.timeouts.first_byte)
+        if self._waiting is not None and self._sending is not None:
+            self._await(self._sending.timeouts.first_byte)
         if whole:
             self._upload = None
 
@@ -157,8 +157,8 @@ class Connection(TwistedProtocol):
             self.abort()
 
     def _read_head(self, data: bytes) -> None:
-        exchange = self._exchange
-        assert exchange is not None
+        sending = self._sending
+        assert sending is not None
         searched = len(self._head)
         data = self._head + data
         try:
@@ -178,18 +178,18 @@ class Connection(TwistedProtocol):
                 self._interim += end
                 searched = 0
             self._head = b""
-            body = body_of(head, bodiless=exchange.bodiless)
-            response = UpstreamResponse(head.status, head.headers, head.raw, self.origin, self, decode=exchange.decode)
+            body = body_of(head, bodiless=sending.bodiless)
+            response = UpstreamResponse(head.status, head.headers, head.raw, self.origin, self, decode=sending.decode)
         except (ProtocolFault, DamagedCoding) as fault:
             self.fail(f"{self.origin} answered with {fault}")
             return
-        self._exchange = None  # the request, which may be large, is not needed for as long as its answer takes
+        self._sending = None  # the request, which may be large, is not needed for as long as its answer takes
         self._reusable = keeps_alive(head)
         self._body = body
         self._response = response
         waiting, self._waiting = self._waiting, None
         assert waiting is not None
-        self._await(exchange.timeouts.idle)
+        self._await(sending.timeouts.idle)
         # What came with the head goes in before anybody can ask for it: a small answer is complete, and its connection
         # free, by the time it is looked at.
         self._take(body, data)
