@@ -31,7 +31,7 @@ from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
-from cliproxy.front.limits import Budget, Limits
+from cliproxy.front.limits import Limits
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
@@ -39,6 +39,7 @@ from cliproxy.front.site import BoundedSite
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
+from cliproxy.relay.budget import Budget
 from cliproxy.relay.in_flight import InFlight
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.snapshot import Snapshot
@@ -87,8 +88,10 @@ class CliproxyService(MultiService):
         self.now = now
         snapshot = Snapshot.build(settings, environment, int(now()))
         self.pool.keep([credential.id for credential in snapshot.credentials])
+        self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.relay = Relay(
             snapshot,
+            budget=self.budget,
             reactor=reactor,
             client=self.client,
             failover=Failover(self.pool, reactor, entropy, now=now),
@@ -104,7 +107,6 @@ class CliproxyService(MultiService):
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
         self.resource: IResource = _tree(self.front, self.amp, pages, management)
-        self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked

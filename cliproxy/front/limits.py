@@ -44,22 +44,3 @@ def most_connections(descriptors: int) -> int:
     if descriptors == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
     return max(16, min(MOST_CONNECTIONS, (descriptors - SPARE_DESCRIPTORS) // 2))
-
-
-@attrs.define
-class Budget:
-    """Bytes of bodies that the daemon holds at a time, those of all clients together."""
-
-    limit: int
-    taken: int = 0
-
-    def take(self, size: int) -> bool:
-        """Whether so many bytes more may be held; they then count until they are given back."""
-        if self.taken + size > self.limit:
-            return False
-        self.taken += size
-        return True
-
-    def give(self, size: int) -> None:
-        """So many bytes are held no more."""
-        self.taken -= size

@@ -14,14 +14,13 @@ from cliproxy import __version__
 from cliproxy.errors import ErrorDetail
 from cliproxy.front.access import Client
 from cliproxy.front.limits import UNKNOWN_BYTES
+from cliproxy.relay.budget import BUSY_SECONDS
 
 SERVER: Final = f"cliproxy/{__version__}".encode()
 
 #: A body must reach :data:`BODY_RATE` bytes a second, on average, once it has taken this many seconds.
 BODY_GRACE_SECONDS: Final = 20
 BODY_RATE: Final = 1024
-#: Whoever is refused because others' bodies fill the daemon is asked to come again after so many seconds.
-BUSY_SECONDS: Final = 2.0
 
 
 class BoundedRequest(Request):

@@ -12,9 +12,10 @@ from twisted.web.server import Request, Site
 
 from cliproxy.errors import ErrorDetail
 from cliproxy.front.channel import BoundedChannel
-from cliproxy.front.limits import Budget, Limits
+from cliproxy.front.limits import Limits
 from cliproxy.front.records import answered, refused_early
 from cliproxy.front.request import BoundedRequest
+from cliproxy.relay.budget import Budget
 from cliproxy.relay.record import Record
 
 #: Idle keep-alive connections are closed after this many seconds.

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
+
+import re2  # type: ignore[import-untyped]
 
 from cliproxy.jsontypes import dumps_text
 from cliproxy.settings.model import Secret
 
 _MASK = b"***"
+#: The tuples of secrets that are remembered: those of a snapshot or two, and what Amp's answers add to them.
+_KEPT = 16
 # Shorter secrets are masked only where they stand alone, so that a key "a" does not blot out a whole page.
 _CERTAIN = 8
 
@@ -17,18 +24,52 @@ _CERTAIN = 8
 def mask_secrets(data: bytes, secrets: Iterable[Secret]) -> bytes:
     """``data`` with every secret in it replaced by ``***``: as it is, and as JSON strings and URLs spell it.
 
-    The longest go first, so that no part of one secret is left standing by another that it contains.
+    The longest go first, so that no part of one secret is left standing by another that it contains. What is looked for is
+    compiled once for a tuple of secrets, and costs time in proportion to the data however many they are.
     """
-    spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret.reveal())}
-    if not spellings:
-        return data
-    patterns = [
-        re.escape(spelling)
-        if len(spelling) >= _CERTAIN
-        else rb"(?<![0-9A-Za-z])%b(?![0-9A-Za-z])" % re.escape(spelling)
-        for spelling in sorted(spellings, key=len, reverse=True)
-    ]
-    return re.sub(b"|".join(patterns), _MASK, data)
+    return _mask_of(secrets if isinstance(secrets, tuple) else tuple(secrets))(data)
+
+
+class _Mask:
+    """Secrets, compiled."""
+
+    def __init__(self, secrets: tuple[Secret, ...]) -> None:
+        spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret.reveal())}
+        longest_first = sorted(spellings, key=len, reverse=True)
+        certain = [re2.escape(spelling) for spelling in longest_first if len(spelling) >= _CERTAIN]
+        short = [re.escape(spelling) for spelling in longest_first if len(spelling) < _CERTAIN]
+        self._certain: Any = re2.compile(b"|".join(certain), _options()) if certain else None
+        self._short = re.compile(rb"(?<![0-9A-Za-z])(?:%b)(?![0-9A-Za-z])" % b"|".join(short)) if short else None
+
+    def __call__(self, data: bytes) -> bytes:
+        if self._certain is not None and self._certain.search(data) is not None:
+            data = self._certain.sub(_MASK, data)
+        return data if self._short is None else self._short.sub(_MASK, data)
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes, whatever they mean
+    options.log_errors = False
+    options.max_mem = 256 * 1024 * 1024
+    return options
+
+
+#: The masks of the last few tuples of secrets, found by the tuple itself: to hash thousands of secrets takes too long.
+_masks: OrderedDict[int, tuple[tuple[Secret, ...], _Mask]] = OrderedDict()
+
+
+def _mask_of(secrets: tuple[Secret, ...]) -> _Mask:
+    known = _masks.get(id(secrets))
+    if known is None or known[0] is not secrets:
+        known = (secrets, _compiled(secrets))
+        _masks[id(secrets)] = known
+        if len(_masks) > _KEPT:
+            _masks.popitem(last=False)
+    return known[1]
+
+
+_compiled = lru_cache(maxsize=64)(_Mask)
 
 
 def _spellings(value: str) -> Iterable[bytes]:

@@ -17,10 +17,13 @@ from zope.interface import implementer
 
 from cliproxy.dialects.transcoder import Transcoder
 from cliproxy.errors import ErrorDetail, FailureKind, UpstreamFailure
+from cliproxy.relay.budget import BUSY_SECONDS, Budget
 from cliproxy.upstream.client import UpstreamResponse
 
 HOLD_EVENTS: Final = 64
 HOLD_BYTES: Final = 256 * 1024
+#: The most of an answer, in the upstream's bytes, that is gathered for a client that waits for the whole.
+GATHER_BYTES: Final = 64 * 1024 * 1024
 
 
 class Sink(Protocol):
@@ -48,15 +51,25 @@ class Pump:
     _log = Logger()
 
     def __init__(
-        self, response: UpstreamResponse, transcoder: Transcoder, mask: Callable[[bytes], bytes] = bytes
+        self,
+        response: UpstreamResponse,
+        transcoder: Transcoder,
+        mask: Callable[[bytes], bytes] = bytes,
+        budget: Budget | None = None,
     ) -> None:
-        """:param mask: takes the secrets out of an error that the upstream wrote into its answer."""
+        """
+        :param mask: takes the secrets out of an error that the upstream wrote into its answer.
+        :param budget: for an answer that is gathered; None for one without bounds.
+        """
         self._response = response
         self._mask = mask
         self.transcoder = transcoder
         self._pieces: list[bytes] = []
         self._held_bytes = 0
         self._holding = False
+        self._budget = budget
+        self._gathering = False
+        self._gathered = 0
         self._sink: Sink | None = None
         self._waiter: Deferred[None] | None = None
         self.over = False
@@ -67,7 +80,7 @@ class Pump:
 
     def received(self, data: bytes) -> None:
         """Bytes of the upstream's body."""
-        if self.over:
+        if self.over or (self._gathering and not self._has_room(len(data))):
             return
         transcoder = self.transcoder
         try:
@@ -112,6 +125,26 @@ class Pump:
             if self.failure is None:
                 self.failure = UpstreamFailure(masked(failed, self._mask))
         self._fire()
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more can be gathered; an answer that cannot is over, and its upstream let go."""
+        assert self._budget is not None
+        self._gathered += size
+        if self._gathered > GATHER_BYTES:
+            self._gathered -= size
+            detail = ErrorDetail(502, f"the upstream's answer is longer than {GATHER_BYTES // 1024 // 1024} MiB")
+        elif not self._budget.take(size):
+            self._gathered -= size
+            detail = ErrorDetail(
+                503, "the daemon holds as many messages as it may (max-bodies-mb)", retry_after=BUSY_SECONDS
+            )
+        else:
+            return True
+        self.failure = UpstreamFailure(detail)
+        self.over = True
+        self._response.cancel()
+        self._fire()
+        return False
 
     # -- the hold
 
@@ -161,6 +194,7 @@ class Pump:
 
         :raises UpstreamFailure: the answer failed.
         """
+        self._gathering = self._budget is not None
         self._response.deliver(self)
         try:
             if not self.over:
@@ -168,6 +202,9 @@ class Pump:
         except CancelledError:
             self._response.cancel()
             raise
+        finally:
+            if self._budget is not None:
+                self._budget.give(self._gathered)
         if self.failure is not None:
             raise self.failure
         return b"".join(self._pieces)

@@ -28,6 +28,7 @@ from cliproxy.providers.registry import PROVIDERS
 from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.access_log import AccessLog
+from cliproxy.relay.budget import Budget
 from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
@@ -40,7 +41,7 @@ from cliproxy.wire.escape import visible
 from cliproxy.wire.headers import retry_after
 
 #: An upstream's error body is read this far.
-ERROR_LIMIT: Final = 1024 * 1024
+ERROR_LIMIT: Final = 64 * 1024
 #: An answer that is one JSON object, and not a completion, is read this far.
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 #: How an upstream says that it does not count tokens; we then do.
@@ -75,6 +76,7 @@ class Relay:
         self,
         snapshot: Snapshot,
         *,
+        budget: Budget,
         reactor: Any,
         client: Client,
         failover: Failover,
@@ -83,10 +85,12 @@ class Relay:
         aside: Callable[[Callable[[], bytes]], Deferred[bytes]],
     ) -> None:
         """
+        :param budget: for answers that are gathered for a client that waits.
         :param now: Unix seconds.
         :param aside: runs what computes for long where it does not hold up everybody else.
         """
         self.snapshot = snapshot
+        self._budget = budget
         self.client = client
         self.failover = failover
         self._exchanges: dict[int, Exchange] = {}
@@ -204,7 +208,9 @@ class Relay:
             response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
         content_type = response.headers.get("content-type", "")
         transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
-        exchange.pump = pump = Pump(response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets))
+        exchange.pump = pump = Pump(
+            response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets), self._budget
+        )
         if exchange.inbound.stream:
             await pump.held()
             return b"", ()

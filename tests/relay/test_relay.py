@@ -32,6 +32,38 @@ class Worlds(SynchronousTestCase):
         return self.vendors["chat"]
 
 
+class Gathering(Worlds):
+    """An answer that is gathered for a client that waits is bounded, alone and together with others."""
+
+    def pour(self, megabytes: int) -> None:
+        """A vendor streams where it was not asked to."""
+        vendor = self.vendors["claude"].last
+        vendor.begin()
+        for _ in range(megabytes * 4):
+            if not vendor.gone:
+                vendor.chunk(b": " + b"x" * (256 * 1024 - 4) + b"\n\n")
+                self.world.flow()
+
+    def test_endless_answers(self) -> None:
+        """An endless stream is cut off, its upstream let go, and nothing stays counted."""
+        self.build(request_retry=0)
+        call = self.chat(model="claude-x")
+        self.pour(70)
+        self.assertTrue(self.vendors["claude"].last.gone)
+        self.assertEqual(call.status, 502)
+        self.assertIn("64 MiB", call.json["error"]["message"])
+        self.assertEqual(self.world.service.budget.taken, 0)
+
+    def test_all_together(self) -> None:
+        """Where the budget is spent the client is asked to come again."""
+        self.build(request_retry=0)
+        self.world.service.budget.limit = 1_000_000
+        call = self.chat(model="claude-x")
+        self.pour(2)
+        self.assertEqual((call.status, call.headers["retry-after"]), (503, "2"))
+        self.assertEqual(self.world.service.budget.taken, 0)
+
+
 class IdentityLane(Worlds):
     """Same dialect at both ends: nothing is lost on the way."""
 
