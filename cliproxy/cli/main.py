@@ -17,11 +17,12 @@ from cliproxy.cli.template import initial_text
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError
 from cliproxy.providers.registry import PROVIDERS
+from cliproxy.routing.cautions import cautions
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
+from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.load import examine
 from cliproxy.settings.problems import Severity
-from cliproxy.settings.startup_checks import cautions
 
 DEFAULT_FILE = "config.yaml"
 
@@ -57,9 +58,12 @@ class Check(_FileOptions):
         for problem in examined.problems:
             word = "warning" if problem.severity is Severity.WARNING else "error"
             print(f"{word}: {problem}", file=terminal.out)
-        cautious = list(cautions(examined.settings)) if examined.settings is not None else []
-        for path, sentence in cautious:
-            print(f"warning: {self.file}: {path}: {sentence}", file=terminal.out)
+        cautious = []
+        if examined.settings is not None:
+            snapshot = Snapshot.build(examined.settings, os.environ, int(terminal.now()))
+            cautious = [": ".join(filter(None, (str(self.file), *caution))) for caution in cautions(snapshot)]
+        for caution in cautious:
+            print(f"warning: {caution}", file=terminal.out)
         if examined.settings is not None:
             for credential in credentials_from(examined.settings):
                 _print_credential(credential, terminal.out)

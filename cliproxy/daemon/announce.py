@@ -11,11 +11,11 @@ from twisted.logger import Logger
 
 from cliproxy import __version__
 from cliproxy.daemon.reload import report
+from cliproxy.routing.cautions import cautions
 from cliproxy.routing.credentials import environment_keys
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
 from cliproxy.settings.problems import Problem
-from cliproxy.settings.startup_checks import cautions
 
 _DEMO: Final = """
 cliproxy {version} listens on {url}, with no configuration file: the built-in demo model answers, offline.
@@ -81,12 +81,10 @@ class Announcement(Service):
             credentials=len(snapshot.credentials),
             models=models,
         )
-        for path, sentence in cautions(settings):
-            self._log.warn("{path} {sentence}", path=path, sentence=sentence)
+        for caution in cautions(snapshot):
+            self._log.warn("{caution}", caution=": ".join(filter(None, caution)))
         if self._path is None:
             self._say(self._demo(settings))
-        elif not models:
-            self._log.warn("no model can be served: {path} holds no credential", path=str(self._path))
 
     def _url(self, settings: Settings) -> str:
         host = settings.host or "0.0.0.0"

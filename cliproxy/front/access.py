@@ -58,6 +58,10 @@ class Client:
         return "-" if self.key is None else self.key.label
 
 
+def _foreign(sentence: str) -> RequestFault:
+    return RequestFault.bad(sentence, status=403, code="origin_not_allowed")
+
+
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
@@ -131,14 +135,14 @@ class AccessPolicy:
         origin = headers.get("origin")
         if origin is None:
             if headers.get("sec-fetch-site") == "cross-site":
-                raise RequestFault.bad("cross-site requests are refused; list the origin in cors-origins", status=403)
+                raise _foreign("cross-site requests are refused; list the origin in cors-origins")
             return None
         if self.origin_allowed(origin):
             return origin
         own = origin.partition("://")[2].lower()
         if own and own == headers.get("host", "").lower() and self.host_allowed(own):
             return None
-        raise RequestFault.bad(f"the origin {origin[:200]} is not listed in cors-origins", status=403)
+        raise _foreign(f"the origin {origin[:200]} is not listed in cors-origins")
 
     def host_allowed(self, authority: str) -> bool:
         """Whether a request that needs no key may name this ``Host``."""
@@ -191,7 +195,7 @@ class AccessPolicy:
         if not settings.secret_key:
             raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
         if not (settings.allow_remote or self.is_local(address, headers)):
-            raise RequestFault(ErrorDetail(403, "remote management disabled"))
+            raise RequestFault(ErrorDetail(403, "remote management disabled", code="remote_management_disabled"))
         offered = candidates(headers, {})[:1] or [headers.get("x-management-key", "")]
         if not offered[0]:
             raise RequestFault(ErrorDetail(401, "missing management key"))

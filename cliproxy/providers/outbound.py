@@ -183,7 +183,8 @@ def _adjust(
     if rules != Payload():
         names = (candidate.model, candidate.alias, thinking.parse_suffix(inbound.model)[0], inbound.model)
         protocol = "openai-response" if inbound.operation is Operation.COMPACT else provider.protocol
-        changed = payload_rules.apply(body, rules, protocol=protocol, names=names, original=original)
+        asked = payload_rules.Asked(protocol, names, inbound.dialect, inbound.headers)
+        changed = payload_rules.apply(body, rules, asked, original=original)
         outbound.losses.extend(Loss("a payload rule took the client's place", path) for path in changed)
 
 

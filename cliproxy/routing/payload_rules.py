@@ -6,35 +6,57 @@ They run on the body in the provider's dialect, after thinking. A rule that cann
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 
+import attrs
+
 from cliproxy.jsontypes import JSON, JSONObject
-from cliproxy.settings.model import Payload, PayloadRule
+from cliproxy.settings.model import Payload, PayloadModel, PayloadRule
 
 _SEGMENT = re.compile(r"((?:[^.\\]|\\.)*)(?:\.|$)", re.DOTALL)
 _UNSETTABLE = re.compile(r"(?<!\\)[*?#|]")
 
+#: The original's other words for a client's dialect.
+_SOURCES = {"openai-response": "responses", "codex": "responses", "anthropic": "claude", "google": "gemini"}
+
 Path = tuple[str, ...]
 
 
-def apply(body: JSONObject, rules: Payload, *, protocol: str, names: Sequence[str], original: JSONObject) -> list[str]:
-    """Apply the four lists to ``body``, in place: default, default-raw, override, override-raw. Gives the paths at which an
-    override put another value in the place of one that was there.
+@attrs.frozen
+class Asked:
+    """What a rule's conditions look at, besides the body.
 
-    :param protocol: the provider's word for its dialect: gemini, claude, openai, codex, openai-response.
-    :param names: the model's names a rule may mean: the upstream's, the client's without suffix, the client's with it.
+    :ivar protocol: the provider's word for its dialect: gemini, claude, openai, codex, openai-response.
+    :ivar names: the model's names a rule may mean: the upstream's, the client's without suffix, the client's with it.
+    :ivar source: the client's dialect.
+    :ivar headers: the client's, names in lower case.
+    """
+
+    protocol: str
+    names: Sequence[str]
+    source: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def apply(body: JSONObject, rules: Payload, asked: Asked, *, original: JSONObject) -> list[str]:
+    """Apply the five lists to ``body``, in place: default, default-raw, override, override-raw, filter. Gives the paths at
+    which an override or a filter did away with a value that was there.
+
     :param original: the client's own body in the provider's dialect. What it holds, null included, no default touches.
     """
     taken: set[Path] = set()
-    for path, value in _settings((*rules.default, *rules.default_raw), protocol, names):
+    for path, value in _settings((*rules.default, *rules.default_raw), asked, body):
         if path not in taken and not _holds(original, path) and _set(body, path, value):
             taken.add(path)
     changed = []
-    for path, value in _settings((*rules.override, *rules.override_raw), protocol, names):
+    for path, value in _settings((*rules.override, *rules.override_raw), asked, body):
         before = _value(body, path)
         if _set(body, path, value) and before is not None and before != value:
             changed.append(".".join(path))
+    for rule in rules.filter:
+        gone = map(_parse, rule.params) if _wanted(rule.models, asked, body) else ()
+        changed += [".".join(path) for path in gone if path and _remove(body, path)]
     return changed
 
 
@@ -55,10 +77,10 @@ def glob_matches(pattern: str, name: str) -> bool:
     return True
 
 
-def _settings(rules: Iterable[PayloadRule], protocol: str, names: Sequence[str]) -> Iterable[tuple[Path, JSON]]:
+def _settings(rules: Iterable[PayloadRule], asked: Asked, body: JSONObject) -> Iterable[tuple[Path, JSON]]:
     """The paths and values of the rules that match, in their order."""
     for rule in rules:
-        if not any(_matches(model.name, model.protocol, protocol, names) for model in rule.models):
+        if not _wanted(rule.models, asked, body):
             continue
         for text, value in rule.params:
             path = _parse(text)
@@ -66,10 +88,44 @@ def _settings(rules: Iterable[PayloadRule], protocol: str, names: Sequence[str])
                 yield path, value
 
 
-def _matches(pattern: str, wanted: str, protocol: str, names: Sequence[str]) -> bool:
-    if not pattern or (wanted and wanted.lower() != protocol.lower()):
+def _wanted(models: Iterable[PayloadModel], asked: Asked, body: JSONObject) -> bool:
+    return any(_matches(model, asked) and _conditions_hold(model, body) for model in models)
+
+
+def _matches(model: PayloadModel, asked: Asked) -> bool:
+    if not model.name or (model.protocol and model.protocol.lower() != asked.protocol.lower()):
         return False
-    return any(glob_matches(pattern, name) for name in names if name)
+    if model.from_protocol and _SOURCES.get(model.from_protocol.lower(), model.from_protocol.lower()) != asked.source:
+        return False
+    if not all(glob_matches(value, asked.headers.get(name.lower(), "")) for name, value in model.headers):
+        return False
+    return any(glob_matches(model.name, name) for name in asked.names if name)
+
+
+def _conditions_hold(model: PayloadModel, body: JSONObject) -> bool:
+    equal = (_found(body, path) == value for pairs in model.match for path, value in pairs)
+    unlike = (_found(body, path) != value for pairs in model.not_match for path, value in pairs)
+    there = (_found(body, path) is not None for path in model.exist)
+    absent = (_found(body, path) is None for path in model.not_exist)
+    return all(equal) and all(unlike) and all(there) and all(absent)
+
+
+def _found(body: JSONObject, text: str) -> JSON:
+    """What the body holds at a path; None where it holds nothing."""
+    path = _parse(text)
+    return _value(body, path) if path else None
+
+
+def _remove(body: JSONObject, path: Path) -> bool:
+    *way, last = path
+    holder = _value(body, tuple(way)) if way else body
+    if isinstance(holder, dict) and last in holder:
+        del holder[last]
+    elif isinstance(holder, list) and last.isdecimal() and int(last) < len(holder):
+        del holder[int(last)]
+    else:
+        return False
+    return True
 
 
 def _parse(text: str) -> Path | None:

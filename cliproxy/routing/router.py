@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 
 import attrs
@@ -14,6 +15,9 @@ from cliproxy.routing.thinking import parse_effort, parse_suffix
 from cliproxy.settings.model import Settings
 
 _LONGEST_QUOTE = 200
+#: To find near names takes time: so much of a name is compared, with so many.
+_LONGEST_COMPARED = 64
+_MOST_COMPARED = 1000
 
 
 def _always(candidate: Candidate) -> bool:
@@ -35,14 +39,38 @@ class Router:
         """
         base, suffix, candidates = self._find(name, usable)
         if not candidates:
-            quoted = name if len(name) <= _LONGEST_QUOTE else name[:_LONGEST_QUOTE] + "..."
-            raise RequestFault.bad(f"unknown provider for model {quoted}", param="model")
+            return self._instead(name, base, suffix, usable)
         if suffix is not None:
             candidates = tuple(
                 candidate if candidate.suffix is not None else attrs.evolve(candidate, suffix=suffix)
                 for candidate in candidates
             )
         return Route(name, base, suffix, candidates, self._fallbacks_of(name, base, suffix))
+
+    def _instead(self, name: str, base: str, suffix: str | None, usable: Callable[[Candidate], bool]) -> Route:
+        """Nobody serves ``name``: the first of its fallbacks that somebody serves stands in for it.
+
+        :raises RequestFault: 400, there is none either.
+        """
+        names = self._fallbacks_of(name, base, suffix)
+        for index, other in enumerate(names):
+            if self._find(other, usable)[2]:
+                route = self.resolve(other, usable)
+                return attrs.evolve(route, requested=name, fallbacks=(*names[index + 1 :], *route.fallbacks))
+        quoted = name if len(name) <= _LONGEST_QUOTE else name[:_LONGEST_QUOTE] + "..."
+        sentence = f"unknown provider for model {quoted}{self._served(name)}"
+        raise RequestFault.bad(sentence, param="model", code="model_not_found")
+
+    def _served(self, name: str) -> str:
+        """What is served, for who asked for something else: the names near ``name``, and how many there are."""
+        served = [info.id for info in self._catalog.listed()]
+        near = difflib.get_close_matches(name[:_LONGEST_COMPARED], served[:_MOST_COMPARED], n=3, cutoff=0.7)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ";"
+        return f"{meant} {len(served)} models are served, GET /v1/models lists them"
+
+    def serves(self, name: str) -> bool:
+        """Whether somebody serves ``name`` itself, fallbacks apart."""
+        return bool(self._find(name, _always)[2])
 
     def _find(self, name: str, usable: Callable[[Candidate], bool]) -> tuple[str, str | None, tuple[Candidate, ...]]:
         """(base, suffix, candidates), by the readings of a name in their order; no candidates when none fits."""

@@ -69,14 +69,23 @@ def parse(text: str, report: Report) -> Node:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         return NULL if root is None else _Builder(report).build(root)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        why = _QUOTED.sub("...", error.problem or error.context or "")
+        mark, why = _said(error)
         report.add("", f"is not YAML: {why}", line=mark.line + 1 if mark else 0)
     except yaml.YAMLError as error:
         report.add("", f"is not YAML: {str(error).splitlines()[0]}")
     except RecursionError:
         report.add("", "is nested too deeply to be a configuration")
     return NULL
+
+
+def _said(error: yaml.MarkedYAMLError) -> tuple[yaml.Mark | None, str]:
+    """Where a document went wrong, and how, for who has written it and not for who has written the parser."""
+    problem, context = error.problem or "", error.context or ""
+    if "quoted scalar" in context and "end of stream" in problem:
+        return error.context_mark, "a quote is opened here and never closed"
+    if "'\\t'" in problem:
+        return error.problem_mark, "a tab stands where YAML has blanks only"
+    return error.problem_mark or error.context_mark, _QUOTED.sub("...", problem or context)
 
 
 class _Builder:

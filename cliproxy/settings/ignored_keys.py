@@ -52,7 +52,6 @@ _KEYS = {
             "oauth-request-scoped-errors",
             "quota-exceeded.antigravity-credits",
             "openai-compatibility.support-prompt-cache-key",
-            "payload.filter",
             "vertex-api-key.websockets",
             "codex-api-key.websockets",
         ),
@@ -60,7 +59,7 @@ _KEYS = {
     ),
 }
 
-#: The same in every ``models`` list, and in every model selector of a payload rule.
+#: The same in every ``models`` list.
 _MODEL_KEYS = frozenset(
     [
         "display-name",
@@ -73,7 +72,6 @@ _MODEL_KEYS = frozenset(
         "image",
     ]
 )
-_SELECTOR_KEYS = frozenset(["from-protocol", "headers", "match", "not-match", "exist", "not-exist"])
 
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -82,8 +80,8 @@ def sentence(path: str) -> str | None:
     """Why the key at ``path`` does nothing; None when it is simply not known."""
     shape = _INDEX.sub("", path)
     head, _, last = shape.rpartition(".")
-    if head.startswith("payload.") and head.endswith(".models"):
-        return _NEWER if last in _SELECTOR_KEYS else None
+    if head.startswith("payload."):
+        return None
     if (head.endswith(".models") or head.startswith("oauth-model-alias.")) and last in _MODEL_KEYS:
         return _NEWER
     return _KEYS.get(shape)

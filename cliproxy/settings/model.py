@@ -178,10 +178,22 @@ class CompatEntry:
 
 @attrs.frozen
 class PayloadModel:
-    """Which requests a payload rule touches: a case-sensitive glob, and optionally the upstream's dialect word."""
+    """Which requests a payload rule touches: a case-sensitive glob, and whatever else is said has to hold too.
+
+    :ivar protocol: the upstream's dialect word; ``from_protocol`` the client's.
+    :ivar headers: the client's; a value is a glob.
+    :ivar match: of each mapping, every path of the body holds that value; ``not_match``: none does.
+    :ivar exist: paths that hold something other than null; ``not_exist``: paths that do not.
+    """
 
     name: str
     protocol: str = ""
+    from_protocol: str = ""
+    headers: Headers = attrs.field(default=(), repr=names_of)
+    match: tuple[tuple[tuple[str, Any], ...], ...] = ()
+    not_match: tuple[tuple[tuple[str, Any], ...], ...] = ()
+    exist: tuple[str, ...] = ()
+    not_exist: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -193,6 +205,14 @@ class PayloadRule:
 
 
 @attrs.frozen
+class PayloadFilter:
+    """Members to take away."""
+
+    models: tuple[PayloadModel, ...]
+    params: tuple[str, ...]
+
+
+@attrs.frozen
 class Payload:
     """The payload rules, in their order of application."""
 
@@ -200,6 +220,7 @@ class Payload:
     default_raw: tuple[PayloadRule, ...] = ()
     override: tuple[PayloadRule, ...] = ()
     override_raw: tuple[PayloadRule, ...] = ()
+    filter: tuple[PayloadFilter, ...] = ()
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -24,6 +25,9 @@ from cliproxy.settings.model import (
 from cliproxy.settings.problems import Report, Severity
 from cliproxy.settings.rules import pattern
 from cliproxy.settings.startup_checks import is_sample_key
+
+#: What is copied from a vendor's example, and comes behind a base URL.
+_ENDPOINT = re.compile(r"/(?:chat/completions|responses|messages|completions|embeddings|models/[^/]+:\w+)/?$")
 
 _Entry = TypeVar("_Entry", KeyEntry, CompatEntry)
 _Value = TypeVar("_Value")
@@ -145,6 +149,9 @@ def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool 
 
 
 def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = False) -> _Entry:
+    ending = _ENDPOINT.search(entry.base_url)
+    if ending is not None:
+        report.warn(f"{path}.base-url", f"ends with an endpoint, which is added to it: leave out {ending[0]}")
     prefix = entry.prefix.strip("/")
     if "/" in prefix:
         report.warn(f"{path}.prefix", "holds a / and is not used")
@@ -192,16 +199,26 @@ def _aliases(
 
 
 def _payload(payload: Payload, report: Report) -> Payload:
+    """A rule with a condition that nobody here knows would do more than was meant: it does nothing."""
     return attrs.evolve(
         payload,
+        default=_whole("payload.default", payload.default, report),
+        override=_whole("payload.override", payload.override, report),
+        filter=_whole("payload.filter", payload.filter, report),
         default_raw=tuple(_raw_rules("payload.default-raw", payload.default_raw, report)),
         override_raw=tuple(_raw_rules("payload.override-raw", payload.override_raw, report)),
     )
 
 
+def _whole(path: str, rules: tuple[_Value, ...], report: Report) -> tuple[_Value, ...]:
+    return tuple(rule for index, rule in enumerate(rules) if f"{path}[{index}]" not in report.left_out)
+
+
 def _raw_rules(path: str, rules: tuple[PayloadRule, ...], report: Report) -> Iterator[PayloadRule]:
     """A text is JSON and is parsed; one that cannot be parsed takes its whole rule with it."""
     for index, rule in enumerate(rules):
+        if f"{path}[{index}]" in report.left_out:
+            continue
         params = []
         for name, value in rule.params:
             try:

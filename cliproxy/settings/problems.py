@@ -38,12 +38,14 @@ class Report:
     """Collects problems while a document is read.
 
     :ivar source: what the document is called in problems, usually its path.
+    :ivar left_out: the paths of entries that are not to be used.
     :ivar places: the line of every path met so far, so that later checks need only name the path.
     """
 
     source: str
     places: dict[str, int] = attrs.field(factory=dict)
     problems: list[Problem] = attrs.field(factory=list)
+    left_out: set[str] = attrs.field(factory=set)
 
     def add(self, path: str, sentence: str, severity: Severity = Severity.ERROR, line: int | None = None) -> None:
         """Note a problem at ``path``; ``line`` overrides the path's own."""
@@ -52,6 +54,11 @@ class Report:
     def warn(self, path: str, sentence: str, line: int | None = None) -> None:
         """Note a warning."""
         self.add(path, sentence, Severity.WARNING, line)
+
+    def leave_out(self, entry: str, path: str, sentence: str) -> None:
+        """Note a problem at ``path`` that costs the ``entry`` around it."""
+        self.left_out.add(entry)
+        self.add(path, sentence, Severity.SKIPPED)
 
     def line(self, path: str) -> int:
         """The line of ``path`` or of the nearest path around it; 0 when the document has none of them."""

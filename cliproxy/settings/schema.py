@@ -24,7 +24,13 @@ from cliproxy.settings.model import NO_SECRET, Secret
 from cliproxy.settings.problems import Report
 from cliproxy.settings.rules import NO_RULE, Rule, key_of, rule_of
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: ``${NAME}`` anywhere in a text, or ``$NAME`` that is all of it: a secret may hold a dollar sign.
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|^\$([A-Za-z_][A-Za-z0-9_]*)$")
+#: A suggestion is worth making from this likeness on.
+_NEAR = 0.75
+#: A key that is nearly this one is an error: without it the daemon would serve everybody.
+_DOOR = "api-keys"
+_SELECTOR = re.compile(r"(payload\.[a-z-]+\[\d+\])\.models\[\d+\]\.[^.\[]+")
 #: What belongs in no name, address or key: each may come to stand in a header or a log.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: A name this long with a digit in it may be an API key that a colon followed, and is not said.
@@ -96,7 +102,7 @@ class Reader:
             kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
         if typing.get_origin(kind) is tuple:
             element = typing.get_args(kind)[0]
-            if typing.get_origin(element) is tuple:
+            if typing.get_origin(element) is tuple and typing.get_args(element)[1] is not ...:
                 return self._pairs(typing.get_args(element)[1], node, path, rule)
             return self._items(element, node, path, rule)
         if kind is Any:
@@ -134,6 +140,8 @@ class Reader:
         if not isinstance(node, Members):
             return self._wrong(path, "a mapping", node)
         pairs = []
+        if element is str:  # headers: their values may be keys
+            rule = attrs.evolve(rule, environment=True)
         for name, member in node.members.items():
             here = join(path, name)
             self.report.places[here] = member.line
@@ -164,7 +172,7 @@ class Reader:
         if kind is float:
             fraction = _finite(plain(node)) if node.tag in ("int", "float") else None
             return self._wrong(path, _WORDS[kind], node) if fraction is None else self._limited(fraction, path, rule)
-        text = self._text(node.text, path, rule)
+        text = self._text(node.text, path, attrs.evolve(rule, environment=True) if kind is Secret else rule)
         if kind is Secret:
             return Secret(text)
         if kind is Path:
@@ -190,10 +198,10 @@ class Reader:
             self.report.add(path, "holds a line break or a control character, which no header may")
             return ""
         if rule.environment:
-            for name in _VARIABLE.findall(text):
-                if name not in self.environ:
-                    self.report.add(path, f"names the environment variable {name}, which is not set")
-            text = _VARIABLE.sub(lambda match: self.environ.get(match[1], ""), text)
+            for braced, bare in _VARIABLE.findall(text):
+                if (braced or bare) not in self.environ:
+                    self.report.add(path, f"names the environment variable {braced or bare}, which is not set")
+            text = _VARIABLE.sub(lambda match: self.environ.get(match[1] or match[2], ""), text)
         problem = rule.check(text) if rule.check and text else None
         if problem:
             self.report.add(path, problem)
@@ -212,6 +220,13 @@ class Reader:
     def _unknown(self, name: str, path: str, keys: Mapping[str, Key]) -> None:
         known = ignored_keys.sentence(path)
         line = self.report.line(path)
+        selector = _SELECTOR.fullmatch(path)
+        if selector is not None and known is None:
+            self.report.leave_out(selector[1], path, "is not a condition known here: the whole rule is left out")
+            return
+        if path == name and known is None and _DOOR in _near(name, list(keys)):
+            self.report.add(path, f"is not a key known here{_meant(name, list(keys))}", line=line)
+            return
         if len(name) >= _KEY_LIKE and any(letter.isdigit() for letter in name):  # "- sk-1234: mine"
             path = f"{path.removesuffix(name)}{name[:3]}..."
         self.report.warn(path, known or f"is not a key known here and is ignored{_meant(name, list(keys))}", line)
@@ -243,8 +258,13 @@ def _kind_word(node: Node) -> str:
 
 
 def _meant(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.6)
+    near = _near(name, known)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    """The known word that ``name`` is nearly, if there is one."""
+    return difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=_NEAR)
 
 
 def _empty(node: Node) -> bool:

@@ -21,15 +21,6 @@ def refusals(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _fallback_cycles(settings)
 
 
-def cautions(settings: Settings) -> Iterator[tuple[str, str]]:
-    """(key path, sentence) for what a daemon starts with, and its operator is to know all the same."""
-    if not settings.api_keys:
-        yield (
-            "api-keys",
-            "are none: whoever reaches this daemon is served without a key, every program on this machine too",
-        )
-
-
 def is_sample_key(key: str) -> bool:
     """Whether a client key is one of those the sample configuration shows to the whole world."""
     return key == _SAMPLE_KEY or key.startswith(f"{_SAMPLE_KEY}-")

@@ -88,6 +88,20 @@ class Commands(SynchronousTestCase):
         )
         self.assertIn("demo", self.out.getvalue())
 
+    def test_check_says_what_the_start_says(self) -> None:
+        """No keys, and targets that nobody serves."""
+        path = self.write(
+            "demo: true\nfallback-models: {demo: [nobody]}\nampcode: {model-mappings: [{from: a, to: gone}]}\n"
+        )
+        self.assertEqual(self.run_command("check", path), 0)
+        said = self.out.getvalue()
+        for sentence in (
+            "api-keys: there are none: whoever",
+            "fallback-models.demo: leads to nobody, which nobody serves",
+            "ampcode.model-mappings[0].to: leads to gone, which nobody serves",
+        ):
+            self.assertIn(f"warning: {path}: {sentence}", said)
+
     def test_check_missing_file(self) -> None:
         """A file that is not there is an error."""
         self.assertEqual(self.run_command("check", str(self.home / "none.yaml")), 1)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.routing.payload_rules import apply, glob_matches
-from cliproxy.settings.model import Payload, PayloadModel, PayloadRule
+from cliproxy.routing.payload_rules import Asked, apply, glob_matches
+from cliproxy.settings.model import Payload, PayloadFilter, PayloadModel, PayloadRule
 
 
 def rule(params: dict[str, Any], name: str = "*", protocol: str = "") -> PayloadRule:
@@ -19,8 +19,8 @@ def rule(params: dict[str, Any], name: str = "*", protocol: str = "") -> Payload
 def applied(
     body: dict[str, Any], rules: Payload, original: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
-    asked = {"protocol": "openai", "names": ("up-model", "alias", "alias(high)"), **more}
-    apply(body, rules, original=body.copy() if original is None else original, **asked)
+    asked = Asked(**{"protocol": "openai", "names": ("up-model", "alias", "alias(high)"), **more})
+    apply(body, rules, asked, original=body.copy() if original is None else original)
     return body
 
 
@@ -131,3 +131,38 @@ def test_the_rules_own_values_stay_theirs() -> None:
     body["a"]["list"].append(1)
     body["b"]["c"]["list"].append(2)
     assert value == {"list": []}
+
+
+CONDITIONS = [
+    ({"from_protocol": "claude"}, True),
+    ({"from_protocol": "openai"}, False),
+    ({"headers": (("X-Tier", "team-*"),)}, True),
+    ({"headers": (("X-Tier", "dev"),)}, False),
+    ({"headers": (("X-Other", "x"),)}, False),
+    ({"match": ((("metadata.client", "codex"),),)}, True),
+    ({"match": ((("metadata.client", "other"),),)}, False),
+    ({"match": ((("metadata.none", "other"),),)}, False),
+    ({"not_match": ((("metadata.client", "other"),),)}, True),
+    ({"not_match": ((("metadata.client", "codex"),),)}, False),
+    ({"exist": ("tools.0",)}, True),
+    ({"exist": ("metadata.nothing",)}, False),
+    ({"not_exist": ("metadata.nothing",)}, True),
+    ({"not_exist": ("tools",)}, False),
+]
+
+
+@pytest.mark.parametrize(("condition", "holds"), CONDITIONS)
+def test_conditions(condition: dict[str, Any], holds: bool) -> None:
+    """Every condition of a selector has to hold; a null counts as nothing."""
+    body = {"metadata": {"client": "codex", "nothing": None}, "tools": [{}]}
+    rules = Payload(override=(PayloadRule((PayloadModel("*", **condition),), (("x", 1),)),))
+    made = applied(body, rules, source="claude", headers={"x-tier": "team-a"})
+    assert ("x" in made) is holds
+
+
+def test_filter_takes_members_away() -> None:
+    """After everything else, where it matches; what is not there is no matter."""
+    rules = Payload(
+        override=(rule({"a.b": 1}),), filter=(PayloadFilter((PayloadModel("*"),), ("a.b", "list.0", "no.way", "*")),)
+    )
+    assert applied({"a": {"c": 2}, "list": [1, 2]}, rules) == {"a": {"c": 2}, "list": [2]}

@@ -73,7 +73,8 @@ def test_a_real_models_name_is_not_read_as_another_model_and_an_effort() -> None
 def test_a_name_nobody_serves_is_the_clients_fault(name: str) -> None:
     with pytest.raises(RequestFault) as caught:
         router("m").resolve(name)
-    assert (caught.value.detail.status, caught.value.detail.message) == (400, f"unknown provider for model {name}")
+    assert caught.value.detail.status == 400
+    assert caught.value.detail.message.startswith(f"unknown provider for model {name}")
 
 
 def test_a_name_of_ten_kilobytes_is_quoted_in_part() -> None:
@@ -121,3 +122,17 @@ def test_a_prefixed_name_reaches_only_its_credential_and_goes_up_without_the_pre
         "claude-opus-4-5-20251101",
         "high",
     )
+
+
+def test_an_unknown_name_is_told_its_neighbours() -> None:
+    """The names near it, and how many there are."""
+    with pytest.raises(RequestFault) as caught:
+        router("claude-opus-5", "gpt-x").resolve("claude-opus5")
+    assert caught.value.detail.code == "model_not_found"
+    assert "did you mean claude-opus-5? 2 models are served" in caught.value.detail.message
+
+
+def test_fallbacks_stand_in_for_a_name_nobody_has() -> None:
+    """The first that somebody serves, the others behind it."""
+    found = router("m", "n", fallback_models=(("gone", ("dead", "m", "n")),)).resolve("gone(high)")
+    assert (found.requested, found.base, found.suffix, found.fallbacks) == ("gone(high)", "m", "high", ("n(high)",))

@@ -91,6 +91,18 @@ ERRORS = [
         "host: '::'\napi-keys: [mine, your-api-key-2]",
         "c:2: api-keys: holds the sample key your-api-key-2, which everyone knows, while the daemon would listen on ::",
     ),
+    ("api_keys: [a]", "c:1: api_keys: is not a key known here; did you mean api-keys?"),
+    ("Api-Key: [a]", "c:1: Api-Key: is not a key known here; did you mean api-keys?"),
+    (
+        "gemini-api-key:\n- api-key: $NOT_SET",
+        "c:2: gemini-api-key[0].api-key: names the environment variable NOT_SET, which",
+    ),
+    (
+        "gemini-api-key:\n- api-key: k\n  headers:\n    X: a ${NOT_SET}",
+        "c:4: gemini-api-key[0].headers.X: names the environment variable NOT_SET, which is not set",
+    ),
+    ("debug: true\nhost: 'abc\nport: 1\n", "c:2: is not YAML: a quote is opened here and never closed"),
+    ("a: 1\n\tb: 2\n", "c:2: is not YAML: a tab stands where YAML has blanks only"),
     ("a: [", "c:1: is not YAML: expected the node content, but found '<stream end>'"),
     ("a: &a [*a]", "c:1: a[0]: an alias stands inside what it names"),
     ("? [a]\n: b", "c:1: a key is to be a word, not a list or a mapping"),
@@ -101,7 +113,6 @@ ERRORS = [
 
 WARNINGS = [
     ("prot: 1", "c:1: prot: is not a key known here and is ignored; did you mean port?"),
-    ("api_keys: [a]", "c:1: api_keys: is not a key known here and is ignored; did you mean api-keys?"),
     ("xyzzy: 1", "c:1: xyzzy: is not a key known here and is ignored"),
     (
         "routing:\n  strategi: ff",
@@ -126,6 +137,11 @@ WARNINGS = [
         "payload:\n  override-raw:\n  - models: [{name: a}]\n    params: {x: '{'}",
         "c:3: payload.override-raw[0]: rule 1 is left out: x is not JSON",
     ),
+    (
+        "codex-api-key: [{api-key: k, base-url: 'https://x/v1/responses'}]",
+        "c:1: codex-api-key[0].base-url: ends with an endpoint, which is added to it: leave out /responses",
+    ),
+    ("xprotx: 1", "c:1: xprotx: is not a key known here and is ignored"),
 ]
 
 
@@ -239,15 +255,17 @@ class Values(SynchronousTestCase):
             self.assertEqual(loads(f"auth-dir: '{written}'").settings.auth_dir, Path.home() / "creds")
 
     def test_environment(self) -> None:
-        """Only client-secret may name an environment variable."""
+        """Secrets and headers may name environment variables, and nothing else; a dollar sign in a secret is one."""
         text = (
             "oauth-providers: [{name: '${A}', dialect: claude, base-url: https://x, client-secret: 'a-${A}'}]\n"
-            "api-keys: ['${A}']"
+            "api-keys: ['${A}', $A, 'pa$A']\n"
+            "gemini-api-key: [{api-key: k, headers: {X: 'b ${A}', Y: $X-Client}}]"
         )
         settings = loads(text, environ={"A": "value"}).settings
         self.assertEqual(settings.oauth_providers[0].client_secret, Secret("a-value"))
         self.assertEqual(settings.oauth_providers[0].name, "${A}")
-        self.assertEqual(settings.api_keys[0].key, Secret("${A}"))
+        self.assertEqual([key.key.reveal() for key in settings.api_keys], ["value", "pa$A"])
+        self.assertEqual(settings.gemini_api_key[0].headers, (("X", "b value"), ("Y", "$X-Client")))
 
     def test_merge_keys_and_anchors(self) -> None:
         """YAML's anchors, aliases and merges work, and a member of one's own wins over a merged one."""
@@ -341,3 +359,21 @@ class Files(SynchronousTestCase):
         before = os.stat(path).st_mtime_ns
         load(path)
         self.assertEqual((path.read_bytes(), os.stat(path).st_mtime_ns), (content, before))
+
+
+def test_a_rule_with_an_unknown_condition_is_left_out_whole() -> None:
+    """It would do more than was meant; it is an error that costs this rule only."""
+    text = (
+        "payload:\n  override:\n  - models: [{name: a, only-on: monday}]\n    params: {x: 1}\n"
+        "  - models: [{name: b, match: [{m.n: 1}], headers: {X: y}}]\n    params: {y: 2}\n"
+        "  filter:\n  - models: [{name: c, when: never}]\n    params: [z]\n"
+    )
+    loaded = loads(text, "c")
+    payload = loaded.settings.payload
+    assert [rule.params for rule in payload.override] == [(("y", 2),)]
+    assert payload.override[0].models[0].match == ((("m.n", 1),),)
+    assert payload.filter == ()
+    assert [str(problem) for problem in loaded.warnings] == [
+        "c:3: payload.override[0].models[0].only-on: is not a condition known here: the whole rule is left out",
+        "c:8: payload.filter[0].models[0].when: is not a condition known here: the whole rule is left out",
+    ]
