@@ -36,6 +36,7 @@ from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
+from cliproxy.front.usage import UsageRoutes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
@@ -46,6 +47,8 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import Settings
 from cliproxy.settings.startup_checks import refusals
 from cliproxy.upstream.client import Client
+from cliproxy.usage.database import IN_MEMORY
+from cliproxy.usage.ledger import Ledger
 
 _MIB: Final = 1024 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -100,13 +103,15 @@ class CliproxyService(MultiService):
             aside=_aside(reactor),
         )
         self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}", now=now)
+        self.ledger = Ledger(IN_MEMORY, reactor, now)
+        self.relay.account = self.ledger.add
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
-        self.resource: IResource = _tree(self.front, self.amp, pages, management)
+        self.resource: IResource = _tree(self.front, self.amp, pages, management, self.ledger)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
@@ -178,6 +183,7 @@ class CliproxyService(MultiService):
             await self._idle(_LAST_WRITE_SECONDS)
         self.amp.fallback.close_tunnels()
         await self.client.close()
+        await self.ledger.close()
 
 
 @implementer(IStreamServerEndpoint)
@@ -213,7 +219,7 @@ class BoundEndpoint:
         return listening
 
 
-def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: ManagementRoutes) -> IResource:
+def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: ManagementRoutes, ledger: Ledger) -> IResource:
     """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
         front,
@@ -222,6 +228,7 @@ def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: Management
             ((b"/v1/messages",), ClaudeRoutes(front).app),
             ((b"/api/provider/",), amp.app),
             ((b"/v0/management/",), management.app),
+            ((b"/v1/usage",), UsageRoutes(front, ledger).app),
             ((b"",), OpenAIRoutes(front).app),
         ],
         [

@@ -69,6 +69,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals
     from cliproxy.daemon.state_file import SavedState
+    from cliproxy.daemon.usage_file import SavedUsage
     from cliproxy.service import CliproxyService
 
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
@@ -81,6 +82,7 @@ def makeService(options: Options) -> IService:
         reloader = Reloader(options.path, options.read, daemon.apply, reactor)
         reloader.setServiceParent(whole)
         SavedState(daemon, reactor).setServiceParent(whole)
+        SavedUsage(daemon).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions).setServiceParent(whole)

@@ -21,6 +21,7 @@ RANKS = [
     ("pool", "providers"),
     ("upstream", "failover"),
     ("relay",),
+    ("usage",),
     ("front",),
     ("amp",),
     ("management",),

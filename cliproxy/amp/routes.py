@@ -65,7 +65,7 @@ class AmpRoutes:
     def read(self, call: Call, provider: str, rest: str) -> Result:
         """Model lists and models, in the shape of the provider's own."""
         path = rest.removeprefix("v1/")
-        models = call.snapshot.catalog.listed()
+        models = call.models()
         if path == "models":
             return Answer(listing(_SHAPES.get(provider.lower(), "openai"), models, call.query))
         if rest == "v1beta/models":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from cliproxy.errors import RequestFault
 from cliproxy.front.access import Client
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads_mending
 from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.permission import permitted
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import ClientKey
 from cliproxy.wire.coding import DamagedCoding, decoder_for
 
 #: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
@@ -73,13 +75,27 @@ class Call:
             self._json = body
         return self._json
 
+    def models(self) -> Sequence[ModelInfo]:
+        """The models listed for the caller: those that its key may use."""
+        models, key = self.snapshot.catalog.listed(), self.client.key
+        if key is None or not (key.models or key.deny or key.providers):
+            return models
+        return [model for model in models if self._may_use(key, model)]
+
+    def _may_use(self, key: ClientKey, model: ModelInfo) -> bool:
+        try:
+            permitted(key, self.snapshot.router.resolve(model.id))
+        except RequestFault:
+            return False
+        return True
+
     def listed(self, name: str) -> ModelInfo:
         """The listed model of that name, in any case of letters; Google's ``models/`` in front is understood.
 
         :raises RequestFault: 404, there is none.
         """
         wanted = name.removeprefix("models/").lower()
-        for model in self.snapshot.catalog.listed():
+        for model in self.models():
             if model.id.lower() == wanted:
                 return model
         raise RequestFault.bad(f"there is no model named {name[:200]}", status=404, code="model_not_found")

@@ -53,7 +53,7 @@ class GeminiRoutes:
     @app.route(_MODELS[0], methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list."""
-        return Answer(listing("gemini", call.snapshot.catalog.listed(), call.query))
+        return Answer(listing("gemini", call.models(), call.query))
 
     @app.route(f"{_MODELS[0]}/<path:name>", methods=("GET",), access=Access.CLIENT_KEY)
     def model(self, call: Call, name: str) -> Answer:

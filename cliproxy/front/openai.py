@@ -76,7 +76,7 @@ class OpenAIRoutes:
     @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
         """The model list, in the caller's shape."""
-        return Answer(listing(speaker(call.headers), call.snapshot.catalog.listed(), call.query))
+        return Answer(listing(speaker(call.headers), call.models(), call.query))
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Awaitable[None]:

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
+from cliproxy.front.admission import admitted
 from cliproxy.front.call import Answer, Call, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.reply import HTTPReply
@@ -31,6 +32,7 @@ from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.usage.allowances import Allowances
 from cliproxy.wire.escape import visible
 
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
@@ -81,6 +83,7 @@ class Front:
     relay: Relay
     new_id: Callable[[], str]
     now: Callable[[], float]
+    allowances: Allowances = attrs.field(factory=Allowances)
     draining: bool = False
     _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
@@ -192,6 +195,7 @@ class Front:
         """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred.
 
         :param route: where it goes, when that is decided already.
+        :raises RequestFault: 429, the client's key is over a limit; 403, it may not use the model.
         """
         inbound = Inbound(
             wanted.reader,
@@ -203,7 +207,9 @@ class Front:
             call.headers,
             wanted.alt,
         )
-        own = call.client.key.strict_translation if call.client.key is not None else None
+        key = call.client.key
+        admission = admitted(self.allowances, call, wanted, route, self.relay.seconds(), self.now())
+        own = key.strict_translation if key is not None else None
         strict = call.snapshot.settings.strict_translation if own is None else own
         content: Any = call.request.content
         content.close()  # an answer can take long, and all that is still wanted of the body is in ``inbound``
@@ -212,7 +218,8 @@ class Front:
         exchange = Exchange(
             call.id, call.client.label, inbound, wanted.dialect, call.snapshot, reply, strict, route, wanted.edit
         )
-        exchange.peer = call.client.peer
+        exchange.peer, exchange.key, exchange.size = call.client.peer, key, len(wanted.raw)
+        exchange.admission = admission
         return self.relay.start(exchange)
 
     def record(self, record: Record) -> None:

@@ -18,8 +18,10 @@ from cliproxy.pool.trace import Trace
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
 from cliproxy.relay.pump import Pump
+from cliproxy.relay.recording import Tried
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import ClientKey
 
 SSE_HEADERS: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
 JSON_HEADERS: Final = (("Content-Type", "application/json"),)
@@ -45,6 +47,16 @@ class Reply(Protocol):
         """Stop pacing."""
 
 
+class Admission(Protocol):
+    """What was reserved for the exchange."""
+
+    def settle(self, tokens: int, usd: float, wall: float) -> None:
+        """What it came to."""
+
+    def headers(self, dialect: str, now: float) -> list[tuple[str, str]]:
+        """What the answer says of the client's limits."""
+
+
 @attrs.define
 class Exchange:
     """One client request on its way.
@@ -53,6 +65,9 @@ class Exchange:
     :ivar strict: a loss of meaning is refused rather than made.
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
+    :ivar key: the client's, for what it may use; ``admission`` is what was reserved for it.
+    :ivar size: of the request's body, in bytes.
+    :ivar tried: the attempts that were answered with a 2xx.
     :ivar shown: when the answer's first content was there, on the clock of ``started``; None before.
     """
 
@@ -75,6 +90,10 @@ class Exchange:
     shown: float | None = None
     task: Deferred[None] | None = None
     cut: ErrorDetail | None = None
+    key: ClientKey | None = None
+    admission: Admission | None = None
+    size: int = 0
+    tried: list[Tried] = attrs.field(factory=list)
 
 
 class Heartbeat:

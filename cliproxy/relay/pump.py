@@ -45,6 +45,7 @@ class Pump:
 
     :ivar over: nothing more will come.
     :ivar paused: the client does not read.
+    :ivar passed: pieces given out.
     :ivar failure: why the upstream's answer is not whole, once known; None after a whole one.
     """
 
@@ -74,6 +75,7 @@ class Pump:
         self._waiter: Deferred[None] | None = None
         self.over = False
         self.paused = False
+        self.passed = 0
         self.failure: UpstreamFailure | None = None
 
     # -- the upstream's side
@@ -151,6 +153,7 @@ class Pump:
     def _pass(self, pieces: list[bytes]) -> None:
         if not pieces:
             return
+        self.passed += len(pieces)
         if self._sink is not None:
             self._sink.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         else:

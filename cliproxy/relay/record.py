@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.usage import Usage
 from cliproxy.pool.trace import Attempt
+from cliproxy.routing.prices import NO_COST, Cost
 from cliproxy.wire.escape import visible
 
 #: So much of a model's name, of a path and of a reason is shown.
@@ -35,6 +36,10 @@ class Record:
     :ivar credential: the label of the credential that answered, or tried last; empty when none did.
     :ivar first: seconds until the first content; None when there was none.
     :ivar failure: why it failed, a sentence without a secret.
+    :ivar time: when it was over, in Unix seconds.
+    :ivar operation: what was asked for: ``generate``, ``count`` and so on.
+    :ivar cancelled: the client left before the answer was whole.
+    :ivar used: by number, counts and US dollars of the attempts of which they are known.
     """
 
     id: str
@@ -57,6 +62,13 @@ class Record:
     affinity: str = "none"
     losses: Sequence[Loss] = ()
     failure: str = ""
+    time: float = 0.0
+    operation: str = ""
+    upstream_dialect: str = ""
+    credential_id: str = ""
+    cost: Cost = NO_COST
+    cancelled: bool = False
+    used: Mapping[int, tuple[Usage, float]] = attrs.field(factory=dict)
 
     @property
     def alarming(self) -> bool:

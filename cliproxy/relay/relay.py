@@ -14,6 +14,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from cliproxy.dialects.counts import usage_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
 from cliproxy.failover.failover import Failover, Plan
@@ -33,6 +34,8 @@ from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbe
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
+from cliproxy.relay.recording import Tried, cost_of, record_of, reported_cost
+from cliproxy.routing.permission import permitted
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
@@ -68,7 +71,7 @@ class WholeAnswer:
 
 
 class Relay:
-    """What all exchanges share. ``snapshot`` is replaced by a reload."""
+    """What all exchanges share. ``snapshot`` is replaced by a reload; ``account`` takes the record of each."""
 
     _log = Logger()
 
@@ -101,6 +104,7 @@ class Relay:
         self._mint = mint
         self._now = now
         self._aside = aside
+        self.account: Callable[[Record], object] = _unread
 
     def start(self, exchange: Exchange) -> Deferred[None]:
         """Answer one exchange, whatever happens. Cancelling the Deferred is the client's hang-up."""
@@ -133,7 +137,8 @@ class Relay:
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot
-        route = self._towards_holder(inbound, exchange.route or snapshot.router.resolve(inbound.model))
+        route = permitted(exchange.key, exchange.route or snapshot.router.resolve(inbound.model))
+        route = self._towards_holder(inbound, route)
         choice = len(route.candidates) > 1 or bool(route.fallbacks)
         return Plan(
             route=route,
@@ -141,7 +146,7 @@ class Relay:
             stream=inbound.stream,
             affinity=key_from(inbound.headers, inbound.body, inbound.dialect) if choice else None,
             trace=exchange.trace,
-            resolve=snapshot.router.resolve,
+            resolve=lambda name: permitted(exchange.key, snapshot.router.resolve(name)),
             id=exchange.id,
         )
 
@@ -195,8 +200,11 @@ class Relay:
                 return await self._aside(outbound.counted_here), ESTIMATED
             raise await self._judged(exchange, lease, response)
         self.failover.observe(lease, renewal(response.headers, self._now()))
+        tried = Tried(len(exchange.trace.attempts), lease.candidate, reported=reported_cost(response.headers))
+        exchange.tried.append(tried)
         if operation is not Operation.GENERATE:
             body = mask_secrets(await response.read(ANSWER_LIMIT), exchange.snapshot.secrets)  # it may be an error
+            tried.counted = usage_of(body) if operation is not Operation.COUNT else None
             return outbound.finish(body), ()
         return await self._generate(exchange, lease, outbound, response)
 
@@ -208,7 +216,8 @@ class Relay:
             response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
         content_type = response.headers.get("content-type", "")
         transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
-        exchange.pump = pump = Pump(
+        tried = exchange.tried[-1]
+        exchange.pump = tried.pump = pump = Pump(
             response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets), self._budget
         )
         if exchange.inbound.stream:
@@ -230,7 +239,9 @@ class Relay:
         if not exchange.inbound.stream:
             self.failover.finish(lease)
             length = () if reply.begun else (("Content-Length", str(len(body))),)
-            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *headers])
+            cost = cost_of(exchange)
+            priced = () if cost.source == "unknown" else (("X-Cliproxy-Cost-Usd", f"{cost.usd:.8f}"),)
+            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *priced, *headers])
             reply.write(body)
             return
         assert pump is not None
@@ -253,6 +264,8 @@ class Relay:
         upstream = exchange.trace.waited + sum(attempt.seconds for attempt in exchange.trace.attempts)
         overhead = self._reactor.seconds() - exchange.started - upstream
         headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, overhead) * 1000:.1f}"))
+        if exchange.admission is not None:
+            headers += exchange.admission.headers(exchange.dialect.name, self._reactor.seconds())
         return headers
 
     def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
@@ -279,37 +292,25 @@ class Relay:
 
     def _record(self, exchange: Exchange) -> None:
         """What became of it, once, for whoever keeps books."""
-        record = self._record_of(exchange)
+        record = record_of(exchange, self._reactor.seconds(), self._now())
         self.journal.write(record, more=bool(self._exchanges))
+        if exchange.admission is not None:
+            tokens = 0 if record.usage is None else (record.usage.input or 0) + (record.usage.output or 0)
+            tokens += sum((usage.input or 0) + (usage.output or 0) for usage, _ in record.used.values())
+            usd = record.cost.spent + sum(usd for _, usd in record.used.values())
+            exchange.admission.settle(tokens, usd, record.time)
+        self.account(record)
         if exchange.snapshot.settings.debug and exchange.losses:
             self._log.debug(
                 "[{id}] lost in translation: {losses}", id=exchange.id, losses=visible(_named(exchange.losses))
             )
 
-    def _record_of(self, exchange: Exchange) -> Record:
-        candidate = exchange.lease.candidate if exchange.lease is not None else None
-        first = exchange.shown
-        return Record(
-            id=exchange.id,
-            status=0 if exchange.reply.gone and not exchange.reply.begun else exchange.reply.status,
-            seconds=self._reactor.seconds() - exchange.started,
-            peer=exchange.peer,
-            client=exchange.client,
-            dialect=exchange.inbound.dialect,
-            model=exchange.inbound.model,
-            upstream_model=candidate.model if candidate is not None else "",
-            credential=candidate.credential.label if candidate is not None else "",
-            provider=candidate.credential.channel if candidate is not None else "",
-            stream=exchange.inbound.stream,
-            first=None if first is None else first - exchange.started,
-            usage=exchange.pump.transcoder.usage if exchange.pump is not None else None,
-            attempts=exchange.trace.attempts,
-            affinity=exchange.trace.affinity.value,
-            losses=exchange.losses,
-            failure=exchange.failed.message if exchange.failed is not None else "",
-        )
-
     # -- shutdown
+
+    def seconds(self) -> float:
+        """Monotonic time."""
+        now: float = self._reactor.seconds()
+        return now
 
     @property
     def open(self) -> int:
@@ -329,6 +330,10 @@ class Relay:
             elif exchange.task is not None:
                 exchange.cut = detail
                 exchange.task.cancel()
+
+
+def _unread(record: Record) -> None:
+    """Nobody keeps books."""
 
 
 def is_container(data: bytes) -> bool:

@@ -1,0 +1,160 @@
+"""The ledger: a row a request, a row an attempt, and sums by the hour. The request path only appends to a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cliproxy.relay.record import Record
+from cliproxy.usage.allowances import Amounts
+from cliproxy.usage.database import IN_MEMORY, Database
+from cliproxy.usage.rows import ATTEMPT, GROUP, HOUR, REQUEST, SUMS, attempt_rows, hour_row, request_row
+
+T = TypeVar("T")
+
+#: Records wait at most so many seconds, and so many at most, before they are written.
+WAIT: Final = 1.0
+BATCH: Final = 500
+#: So many are kept while they cannot be written; what is more is dropped, and counted.
+MOST_WAITING: Final = 20_000
+#: So many single requests are kept where there is no file.
+KEPT_IN_MEMORY: Final = 10_000
+DAY: Final = 24 * HOUR
+
+
+def _insert(table: str, columns: str) -> str:
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
+
+
+ADD_REQUEST: Final = _insert("requests", REQUEST)
+_ADD_ATTEMPT: Final = _insert("attempts", ATTEMPT)
+ADD_HOUR: Final = (
+    f"{_insert('hours', f'{GROUP}, {SUMS}')} ON CONFLICT ({GROUP}) DO UPDATE SET "
+    f"{', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS.split(', '))}"
+)
+
+
+@attrs.define
+class Ledger:
+    """Takes records and answers questions about them.
+
+    :ivar path: the file; :data:`IN_MEMORY` keeps the last requests and all sums until the process ends.
+    :ivar now: Unix seconds.
+    :ivar dropped: records that could not be kept.
+    """
+
+    path: str
+    reactor: Any
+    now: Callable[[], float]
+    retention_days: int = 90
+    dropped: int = 0
+    _waiting: list[Record] = attrs.field(factory=list)
+    _timer: IDelayedCall | None = None
+    _database: Database | None = None
+    _writing: Deferred[None] | None = None
+    _pruned: float = 0.0
+    _warned: float = -60.0
+    _log = Logger()
+
+    def add(self, record: Record) -> None:
+        """Take a record; it is written soon."""
+        waiting = self._waiting
+        waiting.append(record)
+        if self._timer is None:
+            self._timer = self.reactor.callLater(WAIT, self._due)
+        if len(waiting) >= BATCH and self._writing is None:
+            self.flush()
+        elif len(waiting) > MOST_WAITING:
+            waiting.pop(0)
+            self.dropped += 1
+
+    def _due(self) -> None:
+        self._timer = None
+        self.flush()
+
+    def flush(self) -> Deferred[None]:
+        """Write what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._waiting:
+            return self.interact(lambda cursor: None)
+        records, self._waiting = self._waiting, []
+        writing = self.interact(partial(self._write, records, self._horizon()))
+        self._writing = writing
+        writing.addBoth(self._written, records)
+        return writing
+
+    def _horizon(self) -> float | None:
+        """What is older is to go, once an hour; None in between."""
+        if self.now() - self._pruned < HOUR:
+            return None
+        self._pruned = self.now()
+        return self._pruned - self.retention_days * DAY
+
+    def _write(self, records: list[Record], horizon: float | None, cursor: Any) -> None:
+        cursor.executemany(ADD_REQUEST, map(request_row, records))
+        cursor.executemany(_ADD_ATTEMPT, [row for record in records for row in attempt_rows(record)])
+        cursor.executemany(ADD_HOUR, map(hour_row, records))
+        if self.path == IN_MEMORY:
+            for table in ("requests", "attempts"):
+                cursor.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (KEPT_IN_MEMORY,))
+        elif horizon is not None:
+            for table in ("requests", "attempts"):
+                cursor.execute(f"DELETE FROM {table} WHERE time < ?", (horizon,))
+
+    def _written(self, result: Any, records: list[Record]) -> None:
+        self._writing = None
+        if not isinstance(result, Failure):
+            return
+        kept = [*records, *self._waiting]
+        self.dropped += max(0, len(kept) - MOST_WAITING)
+        self._waiting = kept[-MOST_WAITING:]
+        if self._timer is None:
+            self._timer = self.reactor.callLater(WAIT * 5, self._due)
+        if self.now() - self._warned >= 60:
+            self._warned = self.now()
+            why = f"{result.getErrorMessage()}; {len(self._waiting)} records wait, {self.dropped} are lost"
+            self._log.warn("the ledger {path} cannot be written: {why}", path=self.path, why=why)
+
+    def interact(self, work: Callable[[Any], T]) -> Deferred[T]:
+        """Do ``work`` with a cursor, behind what is being written already."""
+        if self._database is None:
+            self._database = Database(self.path, self.reactor)
+        return self._database.interact(work)
+
+    async def ask(self, question: Callable[[Any], T]) -> T:
+        """The answer of ``question``, which is given a cursor, with everything recorded so far in it."""
+        await self.flush()
+        return await self.interact(question)
+
+    async def close(self) -> None:
+        """Write the last of it."""
+        if self._database is not None or self._waiting:
+            await self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def summed(cursor: Any, since: float, keys: frozenset[str]) -> dict[str, Amounts]:
+    """What the keys of these labels have used since an hour's begin: ``usd``, ``tokens`` and ``requests``."""
+    cursor.execute(
+        "SELECT key, sum(cost_usd), sum(input + output), sum(requests) FROM hours WHERE hour >= ? GROUP BY key",
+        (int(since) // HOUR * HOUR,),
+    )
+    return {
+        key: Amounts(usd or 0.0, tokens or 0.0, requests or 0.0)
+        for key, usd, tokens, requests in cursor.fetchall()
+        if key in keys
+    }
