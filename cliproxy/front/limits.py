@@ -15,7 +15,7 @@ SPARE_DESCRIPTORS: Final = 64
 UNKNOWN_BYTES: Final = 32 * 1024
 #: Of all connections strangers of one address hold this part at most, but always so many.
 STRANGERS_PART: Final = 2
-STRANGERS_FREELY: Final = 16
+STRANGERS_FREELY: Final = 64
 
 
 @attrs.frozen

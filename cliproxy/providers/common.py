@@ -56,7 +56,7 @@ class Vendor(ABC):
         ]
         return UpstreamRequest(
             "POST",
-            self.url(call, credential.base_url),
+            self._address(call, credential.base_url),
             _overridden(named, credential.headers),
             dumps(call.body),
             streams,
@@ -67,6 +67,12 @@ class Vendor(ABC):
         value = _json_or_text(body)
         detail = DIALECTS[self.dialect].decode_error(status, value)
         return attrs.evolve(detail, status=status, retry_after=retry_hint(status, headers, value, now))
+
+    def _address(self, call: UpstreamCall, base_url: str) -> str:
+        """The URL of a call. A query of ``base_url`` (``?api-version=...``) goes behind the path."""
+        base, _, query = base_url.partition("?")
+        url = self.url(call, base.rstrip("/") if query else base)
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
     def asks_for_stream(self, call: UpstreamCall, base_url: str) -> bool:
         """Whether this call is sent as a stream: only generation ever is."""

@@ -21,7 +21,12 @@ _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m":
 _TERM = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)(ns|us|µs|ms|s|m|h)")
 _DURATION = re.compile(r"(?:\d{1,15}(?:\.\d{0,15})?(?:ns|us|µs|ms|s|m|h)){1,8}")
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,15})?")
-_AFTER = re.compile(r"\bafter (\d{1,9}(?:\.\d{1,9})?)s\b")
+_SAID = re.compile(r"(?i)\b(?:after|(?:try again|retry) in) ([0-9.a-zµ]{1,40}?)\.?(?=[\s,;)]|$)")
+#: The IETF's RateLimit field, of its older drafts and of its newer ones.
+_RATE_LIMIT = re.compile(r"(?:^|[;,\s])(?:reset|t)=(\d{1,12})\b")
+#: Numbers above these are Unix times, in seconds or in milliseconds.
+_EPOCH: Final = 1_000_000_000.0
+_EPOCH_MS: Final = 1_000_000_000_000.0
 
 
 def retry_hint(status: int, headers: Mapping[str, str], body: JSON, now: float) -> float | None:
@@ -35,7 +40,7 @@ def retry_hint(status: int, headers: Mapping[str, str], body: JSON, now: float) 
     """
     if status not in (429, 503, 529):
         return None
-    for seconds in _hints(headers, body, now, status == 429):
+    for seconds in _hints(headers, body, _their_now(headers, now), status == 429):
         if seconds is not None and seconds > 0:
             return min(seconds, LONGEST)
     return None
@@ -43,7 +48,8 @@ def retry_hint(status: int, headers: Mapping[str, str], body: JSON, now: float) 
 
 def renewal(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until the first of the vendor's rate windows is renewed, as any answer may say; None when it does not."""
-    waits = [duration(headers.get(f"x-ratelimit-reset-{limit}")) for limit in _OPENAI_LIMITS]
+    now = _their_now(headers, now)
+    waits = [_span(headers.get(f"x-ratelimit-reset-{limit}")) for limit in _OPENAI_LIMITS]
     waits += [_anthropic_wait(headers, limit, now) for limit in _ANTHROPIC_LIMITS]
     return min((min(wait, LONGEST) for wait in waits if wait is not None and wait > 0), default=None)
 
@@ -69,6 +75,11 @@ def _hints(headers: Mapping[str, str], body: JSON, now: float, limited: bool) ->
     if limited:
         yield _openai_reset(headers)
         yield _anthropic_reset(headers, now)
+        metadata = error.get("metadata")
+        inner = metadata.get("headers") if isinstance(metadata, dict) else None
+        for fields in (headers, inner if isinstance(inner, dict) else {}):
+            yield from _general({str(name).lower(): value for name, value in fields.items()}, now)
+    yield from _said(error.get("message"))
 
 
 def _error_of(body: JSON) -> JSONObject:
@@ -88,9 +99,6 @@ def _google(error: JSONObject) -> Iterator[float | None]:
         metadata = item.get("metadata")
         if str(item.get("@type", "")).endswith("google.rpc.ErrorInfo") and isinstance(metadata, dict):
             yield duration(metadata.get("quotaResetDelay"))
-    message = error.get("message")
-    if isinstance(message, str) and (match := _AFTER.search(message)):
-        yield float(match[1])
 
 
 def _seconds(value: JSON) -> float | None:
@@ -102,7 +110,7 @@ def _seconds(value: JSON) -> float | None:
 
 
 def _retry_after(value: str, now: float) -> float | None:
-    seconds = _seconds(value)
+    seconds = _span(value.partition(",")[0])  # sent twice, it arrives joined; a date's comma follows no number
     if seconds is not None or not value:
         return seconds
     try:
@@ -112,11 +120,48 @@ def _retry_after(value: str, now: float) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
 
 
+def _their_now(headers: Mapping[str, str], now: float) -> float:
+    """The upstream's own time, as its ``Date`` says: its dates are compared with that, not with a clock that is ours."""
+    try:
+        when = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return now
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _span(text: JSON) -> float | None:
+    """A duration with units, or plain seconds (Azure, Cerebras)."""
+    seconds = duration(text)
+    return _seconds(text) if seconds is None else seconds
+
+
+def _until(value: JSON, now: float) -> float | None:
+    """Seconds until a reset that is given in seconds, as a Unix time, or as one in milliseconds."""
+    seconds = _span(value)
+    if seconds is None or seconds < _EPOCH:
+        return seconds
+    return (seconds / 1000 if seconds >= _EPOCH_MS else seconds) - now
+
+
+def _general(fields: Mapping[str, JSON], now: float) -> Iterator[float | None]:
+    """OpenRouter's and GitHub's ``X-RateLimit-Reset``, the IETF's fields, Anthropic's unified limit."""
+    for name in ("anthropic-ratelimit-unified-reset", "x-ratelimit-reset", "ratelimit-reset"):
+        yield _until(fields.get(name), now)
+    found = _RATE_LIMIT.search(str(fields.get("ratelimit", "")))
+    yield float(found[1]) if found else None
+
+
+def _said(message: JSON) -> Iterator[float | None]:
+    """What the sentence says: ``Please try again in 1m30s``, ``retry in 90.5s``, ``reset after 5s``."""
+    for found in _SAID.finditer(message[:4096]) if isinstance(message, str) else ():
+        yield duration(found[1])
+
+
 def _openai_reset(headers: Mapping[str, str]) -> float | None:
     """The reset of the limit that is used up, else the later one."""
     resets = {}
     for limit in _OPENAI_LIMITS:
-        seconds = duration(headers.get(f"x-ratelimit-reset-{limit}"))
+        seconds = _span(headers.get(f"x-ratelimit-reset-{limit}"))
         if seconds is not None:
             resets[limit] = seconds
     spent = [resets[limit] for limit in resets if headers.get(f"x-ratelimit-remaining-{limit}", "").strip() == "0"]

@@ -23,7 +23,11 @@ from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import ClientKey
 
-SSE_HEADERS: Final = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
+SSE_HEADERS: Final = (
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache"),
+    ("X-Accel-Buffering", "no"),  # nginx would gather a stream otherwise
+)
 JSON_HEADERS: Final = (("Content-Type", "application/json"),)
 
 

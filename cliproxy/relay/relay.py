@@ -198,6 +198,8 @@ class Relay:
             if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
                 response.cancel()
                 return await self._aside(outbound.counted_here), ESTIMATED
+            if "location" in response.headers and 300 <= response.status < 400:
+                raise _redirected(lease, response, exchange.snapshot)
             raise await self._judged(exchange, lease, response)
         self.failover.observe(lease, renewal(response.headers, self._now()))
         tried = Tried(len(exchange.trace.attempts), lease.candidate, reported=reported_cost(response.headers))
@@ -342,6 +344,13 @@ def is_container(data: bytes) -> bool:
         return isinstance(loads(data), dict | list)
     except InvalidJSON:
         return False
+
+
+def _redirected(lease: Lease, response: UpstreamResponse, snapshot: Snapshot) -> RequestFault:
+    """A redirect is not followed, for a key would go with the request: the operator corrects the address."""
+    where = mask_secrets(response.headers["location"][:300].encode("latin-1", "replace"), snapshot.secrets)
+    sentence = f"the upstream redirects to {visible(where.decode('latin-1'))}; correct the base-url of"
+    return RequestFault(ErrorDetail(502, f"{sentence} {lease.candidate.credential.label}"))
 
 
 def _named(losses: Sequence[Loss]) -> str:

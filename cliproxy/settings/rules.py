@@ -84,7 +84,9 @@ def _url_problem(text: str, schemes: tuple[str, ...]) -> str | None:
         return "is not a URL that can be read"
     if parts.scheme.lower() not in schemes:
         return f"is to be a URL that begins with {_either(f'{scheme}://' for scheme in schemes)}"
-    return None if whole else "is a URL without a host"
+    if not whole:
+        return "is a URL without a host"
+    return "is a URL with a fragment (#...), which is no part of an address" if parts.fragment else None
 
 
 def network(text: str) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.abstract import isIPAddress
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IReactorThreads, IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
@@ -17,7 +18,9 @@ from cliproxy.errors import FailureKind, UpstreamFailure
 from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.upstream.egress import TLS, Dial, Egress
 from cliproxy.upstream.http11 import Sending, Timeouts
+from cliproxy.upstream.idle import Idle, most_idle
 from cliproxy.upstream.local import LocalAnswer, LocalUpstream, respond
+from cliproxy.upstream.names import NamedEndpoint, Names
 from cliproxy.upstream.response import BodySink, UpstreamResponse
 from cliproxy.wire.coding import ACCEPTED
 from cliproxy.wire.http1 import ProtocolFault, request_head
@@ -51,6 +54,8 @@ class Client:
         """
         self._reactor = reactor
         self._dial = connect or self._tcp
+        self._names = Names(reactor) if IReactorThreads.providedBy(reactor) else None
+        self._idle = Idle(most_idle(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
         self._tls = TLS(reactor, trust)
         self._max_idle = max_idle
         self._environment = environment or {}
@@ -136,10 +141,9 @@ class Client:
             await closing
 
     def _tcp(self, host: str, port: int) -> IStreamClientEndpoint:
-        # No time limit of its own: the one for the whole connection counts.
         if isIPAddress(host):
             return TCP4ClientEndpoint(self._reactor, host, port, timeout=None)  # type: ignore[arg-type]
-        return HostnameEndpoint(self._reactor, host, port, timeout=None)  # type: ignore[arg-type]
+        return NamedEndpoint(self._reactor, self._names, host, port)
 
     def _head(self, request: UpstreamRequest, target: Target, egress: Egress, decode: bool) -> bytes:
         form = target.path
@@ -172,7 +176,9 @@ class Client:
                 self._log.error("A proxy-url is ignored: {why}", why=str(fault))
                 return self._egress("", target)
             same = [known for known in self._egresses.values() if known.proxy == proxy]
-            egress = same[0] if same else Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle)
+            egress = (
+                same[0] if same else Egress(self._reactor, self._dial, self._tls, proxy, self._max_idle, self._idle)
+            )
             self._egresses[proxy_url] = egress
         return egress
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
@@ -23,12 +23,10 @@ from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
 from cliproxy.upstream.http11 import Connection
+from cliproxy.upstream.idle import Idle
 from cliproxy.upstream.reasons import NETWORK_ERRORS, unreachable
 from cliproxy.upstream.stages import ConnectStage, SocksStage, Stage, TLSStage
 from cliproxy.wire.urls import Proxy, Target
-
-#: The most connections that wait for a request, per egress and origin.
-MAX_WAITING: Final = 1024
 
 #: How a TCP connection to (host, port) is had.
 Dial = Callable[[str, int], IStreamClientEndpoint]
@@ -52,12 +50,23 @@ class TLS:
         if creator is None:
             if len(self._creators) >= self._MAX_CONTEXTS:
                 self._creators.clear()
-            creator = optionsForClientTLS(host, trustRoot=self._trust, acceptableProtocols=[b"http/1.1"])
+            creator = _verifying(host, self._trust)
             self._creators[host] = creator
         factory = TLSMemoryBIOFactory(creator, True, stage.factory(), self._clock)
         # Not the buffering one: what we write is joined already, and need not wait for the next turn.
         factory.protocol = TLSMemoryBIOProtocol
         return factory
+
+
+def _verifying(host: str, trust: Any) -> IOpenSSLClientConnectionCreator:
+    """TLS options for a host that is ASCII already, be it a name by IDNA or not (``my_llm``)."""
+    try:
+        return optionsForClientTLS(host, trustRoot=trust, acceptableProtocols=[b"http/1.1"])
+    except UnicodeError:
+        options: Any = optionsForClientTLS("host.invalid", trustRoot=trust, acceptableProtocols=[b"http/1.1"])
+        options._hostname = options._hostnameASCII = host
+        options._hostnameBytes = host.encode("ascii")
+        return cast(IOpenSSLClientConnectionCreator, options)
 
 
 class Egress:
@@ -66,12 +75,15 @@ class Egress:
     :ivar proxy: None for the direct way.
     """
 
-    def __init__(self, clock: IReactorTime, dial: Dial, tls: TLS, proxy: Proxy | None, max_idle: float) -> None:
+    def __init__(
+        self, clock: IReactorTime, dial: Dial, tls: TLS, proxy: Proxy | None, max_idle: float, idle: Idle
+    ) -> None:
         self.proxy = proxy
         self._clock = clock
         self._dial = dial
         self._tls = tls
         self._max_idle = max_idle
+        self.idle = idle
         self._origins: dict[tuple[str, str, int], Origin] = {}
         self._closing: Deferred[None] | None = None
 
@@ -153,6 +165,7 @@ class Origin:
         """A connection that waits for a request, the last used first."""
         while self._waiting:
             connection = self._waiting.pop()
+            self._egress.idle.discard(connection)
             if not connection.closed:
                 return connection
         return None
@@ -163,14 +176,13 @@ class Origin:
 
     def released(self, connection: Connection) -> None:
         """``connection`` may carry another request."""
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(connection)
-        else:
-            connection.abort()
+        self._waiting.append(connection)
+        self._egress.idle.add(connection)
 
     def lost(self, connection: Connection) -> None:
         """``connection`` is no more."""
         self.connections.discard(connection)
+        self._egress.idle.discard(connection)
         if connection in self._waiting:
             self._waiting.remove(connection)
         self._egress.tidy(self)

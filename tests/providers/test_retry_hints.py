@@ -140,3 +140,37 @@ JSON = st.recursive(
 def test_no_answer_breaks_the_reading_and_no_hint_exceeds_a_day(body: Any, headers: dict[str, str]) -> None:
     found = retry_hint(429, headers, body, NOW)
     assert found is None or 0 < found <= LONGEST
+
+
+MESSAGE = "Rate limit reached for m on tokens per min."
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "90"}, {}),
+        ({"x-ratelimit-reset": str(int(NOW + 90) * 1000)}, {}),
+        ({"x-ratelimit-reset": str(int(NOW + 90))}, {}),
+        ({}, {"metadata": {"headers": {"X-RateLimit-Reset": str(int(NOW + 90) * 1000)}}}),
+        ({"ratelimit-reset": "90"}, {}),
+        ({"ratelimit": "limit=100, remaining=0, reset=90"}, {}),
+        ({"ratelimit": '"default";r=0;t=90'}, {}),
+        ({"anthropic-ratelimit-unified-reset": str(int(NOW + 90))}, {}),
+        ({}, {"message": f"{MESSAGE} Please try again in 1m30s. Visit us."}),
+        ({}, {"message": "You exceeded your quota.\nPlease retry in 90.0s."}),
+        ({"retry-after": "90s"}, {}),
+        ({"retry-after": "90, 90"}, {}),
+        ({"date": "Mon, 01 Jan 2024 00:00:00 GMT", "retry-after": "Mon, 01 Jan 2024 00:01:30 GMT"}, {}),
+    ],
+)
+def test_every_vendors_ninety_seconds(headers: dict[str, str], error: dict[str, object]) -> None:
+    """Azure, Cerebras, OpenRouter, GitHub, the IETF, Anthropic, OpenAI, Groq, Gemini; and dates by their own clock."""
+    assert retry_hint(429, headers, {"error": error}, NOW) == pytest.approx(90)
+
+
+@pytest.mark.parametrize(
+    "message", ["try again in a moment", "after 5", "retry in 1e9s", "try again in .", "x" * 100_000]
+)
+def test_sentences_without_a_time(message: str) -> None:
+    """Other words are no hint."""
+    assert retry_hint(429, {}, {"error": {"message": message}}, NOW) is None

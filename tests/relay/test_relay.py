@@ -32,6 +32,29 @@ class Worlds(SynchronousTestCase):
         return self.vendors["chat"]
 
 
+class Addresses(Worlds):
+    """What is wrong with an upstream's address is said, and not tried again."""
+
+    def test_redirects(self) -> None:
+        """A redirect is a 502 that names its target and whose address it is, asked once, blaming nobody."""
+        for status in (301, 302, 303, 307, 308):
+            self.build(request_retry=2)
+            call = self.chat()
+            self.up.last.answer(status, b"", {"Location": "https://elsewhere.test/v1?key=up-chat-0"})
+            self.world.flow()
+            self.assertEqual(call.status, 502)
+            self.assertIn("https://elsewhere.test/v1?key=***", call.json["error"]["message"])
+            self.assertEqual(len(self.up.requests), 1)
+            self.assertEqual(self.world.service.pool.cooldowns(), {})
+
+    def test_queries(self) -> None:
+        """A query of the base-url goes behind the path."""
+        entry = attrs.evolve(compat(), base_url="http://chat.test/openai/v1?api-version=preview")
+        self.build(openai_compatibility=(entry,))
+        self.chat()
+        self.assertEqual(self.up.last.target, "/openai/v1/chat/completions?api-version=preview")
+
+
 class Gathering(Worlds):
     """An answer that is gathered for a client that waits is bounded, alone and together with others."""
 

@@ -65,10 +65,10 @@ class Connections(SynchronousTestCase):
 
     def test_one_address(self) -> None:
         """Strangers from one address hold half of the places, so that those from elsewhere are not turned away."""
-        self.site.limits = attrs.evolve(self.site.limits, connections=64)
+        self.site.limits = attrs.evolve(self.site.limits, connections=256)
         other = self.world.send(b"POST /", peer="192.0.2.2")
-        flood = [self.world.send(b"POST /", peer="192.0.2.1") for _ in range(100)]
-        self.assertEqual(sum(not call.closed for call in flood), 32)
+        flood = [self.world.send(b"POST /", peer="192.0.2.1") for _ in range(200)]
+        self.assertEqual(sum(not call.closed for call in flood), 128)
         self.assertFalse(other.closed)
 
     def test_strangers_bodies(self) -> None:
