@@ -16,7 +16,7 @@ from twisted.application.strports import service as listening
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import quoteStringArgument
-from twisted.internet.interfaces import IAddress, IReactorThreads, IStreamServerEndpoint
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorThreads, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
@@ -43,6 +43,7 @@ from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay.budget import Budget
 from cliproxy.relay.in_flight import InFlight
 from cliproxy.relay.relay import Relay
+from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import Settings
 from cliproxy.settings.startup_checks import refusals
@@ -54,6 +55,8 @@ _MIB: Final = 1024 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
 #: After drain time the last answers get this long to be written.
 _LAST_WRITE_SECONDS: Final = 2.0
+#: What vendors show of their models is listed so much later.
+_RELEARN_SECONDS: Final = 0.5
 
 
 class CliproxyService(MultiService):
@@ -89,7 +92,10 @@ class CliproxyService(MultiService):
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
         self.now = now
-        snapshot = Snapshot.build(settings, environment, int(now()))
+        self.learned = Learned(reactor.seconds)
+        self.learned.changed = self._relearn_soon
+        self._relearning: IDelayedCall | None = None
+        snapshot = Snapshot.build(settings, environment, int(now()), self.learned)
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.relay = Relay(
@@ -98,6 +104,7 @@ class CliproxyService(MultiService):
             reactor=reactor,
             client=self.client,
             failover=Failover(self.pool, reactor, entropy, now=now),
+            learned=self.learned,
             mint=lambda prefix: prefix + "".join(entropy.choices(_ALPHABET, k=24)),
             now=now,
             aside=_aside(reactor),
@@ -145,7 +152,7 @@ class CliproxyService(MultiService):
         """
         if self._endpoint.host is not None:  # the new host waits for a restart, the new keys do not
             _check_doors(settings, self._endpoint.host)
-        snapshot = Snapshot.build(settings, self.environment, int(self.now()))
+        snapshot = Snapshot.build(settings, self.environment, int(self.now()), self.learned)
         old = self.settings
         if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
             self._log.warn("host, port and tls take effect at the next start")
@@ -154,9 +161,21 @@ class CliproxyService(MultiService):
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
 
+    def _relearn_soon(self) -> None:
+        """Vendors have shown more of their models. Many lists come at once, so it is not done for each."""
+        if self._relearning is None and self.running:
+            self._relearning = self.reactor.callLater(_RELEARN_SECONDS, self._relearn)
+
+    def _relearn(self) -> None:
+        self._relearning = None
+        self.relay.snapshot = self.relay.snapshot.relearned(self.learned, int(self.now()))
+
     def stopService(self) -> Deferred[None]:
         """Readiness off, stop accepting, let what runs finish within ``drain-seconds``, then cut it with an error."""
         self.front.draining = True
+        if self._relearning is not None:
+            self._relearning.cancel()
+            self._relearning = None
         stopped = super().stopService()
         return Deferred.fromCoroutine(self._drain(stopped))
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 #: A module imports lower ranks and its own package only.
 RANKS = [
     ("errors", "jsontypes"),
-    ("ir", "wire"),
+    ("ir", "wire", "vendors"),
     ("dialects", "settings"),
     ("routing",),
     ("pool", "providers"),

@@ -13,10 +13,11 @@ from typing import ClassVar, Protocol, TextIO
 from twisted.python import usage
 
 from cliproxy import __version__
+from cliproxy.cli.presets import Presets
 from cliproxy.cli.template import initial_text
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError
-from cliproxy.providers.registry import PROVIDERS
+from cliproxy.providers.registry import urls
 from cliproxy.routing.cautions import cautions
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
@@ -152,6 +153,7 @@ class Cliproxy(_Options):
         ("init", None, Init, "write a commented configuration with a fresh client key"),
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
+        ("presets", None, Presets, "list the vendors that a providers entry can name"),
         ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
         ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
         ("env", None, _env_options, "print what a client needs as shell variables, for eval"),
@@ -164,8 +166,8 @@ class Cliproxy(_Options):
 
 def _print_credential(credential: Credential, out: TextIO) -> None:
     print(f"{credential.label} ({credential.id})", file=out)
-    provider = PROVIDERS[credential.provider]
-    lines = [line for served in credential.serves for line in provider.urls(credential, served.name)]
+    names = [served.name for served in credential.serves] or (["MODEL"] if credential.families else [])
+    lines = [line for name in names for line in urls(credential, name)]
     for what, url in dict.fromkeys(lines):
         print(f"    {what:<12} {url}", file=out)
     if not lines:

@@ -10,7 +10,7 @@ from cliproxy.front.access import AccessPolicy
 from cliproxy.jsontypes import JSONObject
 from cliproxy.pool.explain import Row, explain
 from cliproxy.pool.pool import Pool
-from cliproxy.providers.registry import PROVIDERS
+from cliproxy.providers.registry import PROVIDERS, urls
 from cliproxy.routing.snapshot import Snapshot
 
 Explanation = JSONObject
@@ -40,7 +40,7 @@ def explanation(
 
 def _candidate(row: Row, wall: float, dialect: str) -> JSONObject:
     candidate, credential = row.candidate, row.candidate.credential
-    provider = PROVIDERS[credential.provider]
+    provider = PROVIDERS[credential.spoken(dialect, candidate.model).provider]
     told: JSONObject = {
         "place": row.place,
         "credential": credential.label,
@@ -48,12 +48,13 @@ def _candidate(row: Row, wall: float, dialect: str) -> JSONObject:
         "alias": candidate.alias,
         "upstream_model": candidate.model,
         "suffix": candidate.suffix,
+        "listed": candidate.listed,
         "priority": credential.priority,
         "state": row.state,
         "why": row.why,
         "until": None if row.due is None else datetime.fromtimestamp(wall + row.due, UTC).isoformat(timespec="seconds"),
         "in_flight": row.in_flight,
-        "urls": [{"for": what, "url": url} for what, url in provider.urls(credential, candidate.model)],
+        "urls": [{"for": what, "url": url} for what, url in urls(credential, candidate.model)],
     }
     if dialect:
         told["lane"] = "identity" if provider.dialect == dialect else f"translated to {provider.dialect}"
@@ -102,6 +103,8 @@ def _rendered_candidate(candidate: JSONObject) -> list[str]:
         head += f" -> {candidate['upstream_model']}"
     if candidate["suffix"] is not None:
         head += f"({candidate['suffix']})"
+    if not candidate["listed"]:
+        head += "; no list has the name, and it is passed as it is written"
     state = candidate["state"] + (f": {candidate['why']}" if candidate["why"] else "")
     if candidate["until"] is not None:
         state += f", until {candidate['until']}"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+import attrs
+
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.providers.claude_cache import mark_for_caching
 from cliproxy.providers.common import Headers, Vendor, refuse, say_stream
@@ -71,13 +73,15 @@ class Claude(Vendor):
         """Counting has a path of its own."""
         return f"{base_url}/v1/messages" + ("/count_tokens" if call.operation is Operation.COUNT else "")
 
+    def authorization(self, credential: Credential) -> Headers:
+        """``x-api-key`` at Anthropic itself, a bearer token at anyone who speaks its dialect, unless the entry says how."""
+        target = urlsplit(credential.base_url)
+        if not credential.auth and target.scheme == "https" and target.hostname == _OWN_HOST:
+            credential = attrs.evolve(credential, auth="x-api-key")
+        return super().authorization(credential)
+
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
-        """``x-api-key`` at Anthropic itself, a bearer token at anyone who speaks its dialect."""
-        key = credential.key.reveal()
-        if key:
-            target = urlsplit(credential.base_url)
-            own = target.scheme == "https" and target.hostname == _OWN_HOST
-            yield ("x-api-key", key) if own else ("Authorization", f"Bearer {key}")
+        """The API's version, and the betas that the client or its body names."""
         yield "anthropic-version", call.client_headers.get("anthropic-version") or _VERSION
         for name, value in call.client_headers.items():
             if name.startswith("anthropic-") and name not in _OURS:

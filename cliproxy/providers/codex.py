@@ -67,9 +67,7 @@ class Codex(Vendor):
         return base_url + ("/responses/compact" if call.operation is Operation.COMPACT else "/responses")
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
-        """Bearer, and the client's ``OpenAI-Beta``."""
-        if credential.key:
-            yield "Authorization", f"Bearer {credential.key.reveal()}"
+        """The client's ``OpenAI-Beta``."""
         if beta := call.client_headers.get("openai-beta"):
             yield "OpenAI-Beta", beta
 

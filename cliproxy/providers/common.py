@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import quote, urlencode
 
 import attrs
 
 from cliproxy import __version__
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
+from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.retry_hints import retry_hint
 from cliproxy.routing.credential import Credential
+from cliproxy.vendors.preset import Endpoint
 
 USER_AGENT = f"cliproxy/{__version__}"
+
+_KEY_HEADERS: Final = ("x-api-key", "api-key", "x-goog-api-key")
+#: Members without which a request means something else.
+_MEANT: Final = frozenset(["tools", "tool_choice", "n", "audio", "modalities", "logit_bias", "web_search_options"])
 
 Headers = Iterable[tuple[str, str]]
 
@@ -28,6 +35,7 @@ class Vendor(ABC):
     dialect: str
     protocol: str
     counts_upstream = False
+    auth = "bearer"
 
     def streams(self, call_stream: bool, client_dialect: str, base_url: str) -> bool:
         """As the client asked."""
@@ -45,18 +53,27 @@ class Vendor(ABC):
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The vendor's own headers: authentication and what it asks for by name."""
 
+    def authorization(self, credential: Credential) -> Headers:
+        """The key or token, in the header it belongs in; nothing for an endpoint that asks for none."""
+        if credential.key:
+            scheme = credential.auth or self.auth
+            key = credential.key.reveal()
+            yield (scheme, key) if scheme in _KEY_HEADERS else ("Authorization", f"Bearer {key}")
+
     def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
         streams = self.asks_for_stream(call, credential.base_url)
+        _fit(call, credential.endpoint)
         named = [
             ("Content-Type", "application/json"),
             ("User-Agent", USER_AGENT),
             ("Accept", "text/event-stream" if streams else "application/json"),
+            *self.authorization(credential),
             *self.headers(call, credential),
         ]
         return UpstreamRequest(
             "POST",
-            self._address(call, credential.base_url),
+            self._address(call, credential),
             _overridden(named, credential.headers),
             dumps(call.body),
             streams,
@@ -68,15 +85,33 @@ class Vendor(ABC):
         detail = DIALECTS[self.dialect].decode_error(status, value)
         return attrs.evolve(detail, status=status, retry_after=retry_hint(status, headers, value, now))
 
-    def _address(self, call: UpstreamCall, base_url: str) -> str:
-        """The URL of a call. A query of ``base_url`` (``?api-version=...``) goes behind the path."""
-        base, _, query = base_url.partition("?")
-        url = self.url(call, base.rstrip("/") if query else base)
-        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+    def _address(self, call: UpstreamCall, credential: Credential) -> str:
+        """The URL of a call: the operator's path where there is one, else the dialect's. A query of the ``base_url``
+        (``?api-version=...``) goes behind the path, and so does the operator's."""
+        base, _, query = credential.base_url.partition("?")
+        base = base.rstrip("/") if query else base
+        path = dict(credential.endpoint.paths).get(call.operation.value)
+        url = self.url(call, base) if path is None else base + path.replace("{model}", model_in_path(call.model))
+        added = "&".join(part for part in (query, urlencode(credential.endpoint.query)) if part)
+        return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
 
     def asks_for_stream(self, call: UpstreamCall, base_url: str) -> bool:
         """Whether this call is sent as a stream: only generation ever is."""
         return call.operation is Operation.GENERATE and self.streams(call.stream, call.client_dialect, base_url)
+
+
+def _fit(call: UpstreamCall, endpoint: Endpoint) -> None:
+    """Give members the names they have at this endpoint, and take out what it refuses, each a loss."""
+    body = call.body
+    for name, here in endpoint.renamed:
+        if name in body:
+            value = body.pop(name)
+            body.setdefault(here, value)
+    for name in endpoint.strip:
+        if name in body:
+            del body[name]
+            if name != "stream_options":  # said by us
+                call.losses.append(Loss(f"{name}: the endpoint refuses it", name, meaning=name in _MEANT))
 
 
 def refuse(message: str) -> RequestFault:

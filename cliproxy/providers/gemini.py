@@ -31,6 +31,7 @@ class Gemini(Vendor):
     dialect = "gemini"
     protocol = "gemini"
     counts_upstream = True
+    auth = "x-goog-api-key"
     models_path = "/v1beta/models/"
 
     def finish_body(self, call: UpstreamCall, credential: Credential) -> None:
@@ -83,9 +84,8 @@ class Gemini(Vendor):
         return "streamGenerateContent" if self.asks_for_stream(call, base_url) else "generateContent"
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
-        """The key, in Google's header."""
-        if credential.key:
-            yield "x-goog-api-key", credential.key.reveal()
+        """None beside the key."""
+        return ()
 
     def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
         """See :meth:`Provider.urls <cliproxy.providers.interface.Provider.urls>`."""

@@ -39,9 +39,7 @@ class OpenAICompatibility(Vendor):
         return base_url + _PATHS[call.operation]
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
-        """A keyless endpoint gets no ``Authorization``."""
-        if credential.key:
-            yield "Authorization", f"Bearer {credential.key.reveal()}"
+        """A stream is not to be cached."""
         if self.asks_for_stream(call, credential.base_url):
             yield "Cache-Control", "no-cache"
 

@@ -125,8 +125,9 @@ def prepare(
 
 def can_keep(held: Held, candidate: Candidate) -> bool:
     """Whether a candidate's upstream can hold what a request names."""
-    provider = PROVIDERS[candidate.credential.provider]
-    return provider.dialect in held.holders and provider.keeps_state(candidate.credential)
+    credential = candidate.credential.spoken("responses", candidate.model)
+    provider = PROVIDERS[credential.provider]
+    return provider.dialect in held.holders and provider.keeps_state(credential)
 
 
 def refuse_lost_state(inbound: Inbound, candidate: Candidate) -> None:

@@ -62,6 +62,14 @@ class Vertex(Gemini):
         return super().urls(credential, model)
 
 
+class VertexGemini(Vertex):
+    """Vertex AI itself, with a service account: ``base_url`` ends in the location."""
+
+    kind = "vertex-gemini"
+    models_path = "/publishers/google/models/"
+    auth = "google"
+
+
 def draws(model: str) -> bool:
     """Whether a model is an Imagen, which predicts instead of generating content."""
     return "imagen" in model.lower()

@@ -35,8 +35,9 @@ from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
 from cliproxy.relay.recording import Tried, cost_of, record_of, reported_cost
+from cliproxy.routing.learned import Learned
 from cliproxy.routing.permission import permitted
-from cliproxy.routing.route import Route
+from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
@@ -83,12 +84,14 @@ class Relay:
         reactor: Any,
         client: Client,
         failover: Failover,
+        learned: Learned | None = None,
         mint: Mint,
         now: Callable[[], float],
         aside: Callable[[Callable[[], bytes]], Deferred[bytes]],
     ) -> None:
         """
         :param budget: for answers that are gathered for a client that waits.
+        :param learned: told which names vendors know.
         :param now: Unix seconds.
         :param aside: runs what computes for long where it does not hold up everybody else.
         """
@@ -96,6 +99,7 @@ class Relay:
         self._budget = budget
         self.client = client
         self.failover = failover
+        self.learned = learned or Learned(reactor.seconds)
         self._exchanges: dict[int, Exchange] = {}
         self._holders = Holders()
         self._idle = IdleEvent(reactor)
@@ -172,6 +176,7 @@ class Relay:
 
     async def _attempt(self, exchange: Exchange, lease: Lease) -> Answered:
         settings = exchange.snapshot.settings
+        lease.candidate = _spoken(lease.candidate, exchange.inbound)
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
         if exchange.strict:
@@ -186,7 +191,9 @@ class Relay:
         proxy = lease.candidate.credential.proxy_url
         response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
         try:
-            return await self._read(exchange, lease, outbound, response)
+            delivery = await self._read(exchange, lease, outbound, response)
+            self.learned.note(lease.candidate, 200)
+            return delivery
         except BaseException:  # raised again; whoever reads no more of an answer closes it
             response.cancel()
             raise
@@ -228,6 +235,7 @@ class Relay:
         return await pump.whole(), ()
 
     async def _judged(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> UpstreamFailure:
+        self.learned.note(lease.candidate, response.status)
         body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
         provider = PROVIDERS[lease.candidate.credential.provider]
         detail = provider.judge(response.status, response.headers, body, self._now())
@@ -336,6 +344,15 @@ class Relay:
 
 def _unread(record: Record) -> None:
     """Nobody keeps books."""
+
+
+def _spoken(candidate: Candidate, inbound: Inbound) -> Candidate:
+    """The candidate with the one dialect of its vendor's in which this request is made."""
+    if not candidate.credential.lanes:
+        return candidate
+    embeds = inbound.operation is Operation.EMBED
+    dialect = "responses" if inbound.operation is Operation.COMPACT else inbound.dialect
+    return attrs.evolve(candidate, credential=candidate.credential.spoken(dialect, candidate.model, embeds=embeds))
 
 
 def is_container(data: bytes) -> bool:

@@ -9,10 +9,14 @@ import attrs
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential, Served
 from cliproxy.routing.known_models import known
+from cliproxy.routing.learned import Learned, undated
+from cliproxy.routing.model_facts import shipped
 from cliproxy.routing.route import Candidate
+from cliproxy.routing.serving import left_out
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import Settings
 
+_NOTHING = Learned()
 _OWNERS = {"gemini": "google", "vertex": "google", "claude": "anthropic", "codex": "openai", "demo": "cliproxy"}
 
 
@@ -21,19 +25,24 @@ class Catalog:
 
     def __init__(self, candidates: dict[str, tuple[Candidate, ...]], listed: Sequence[ModelInfo]) -> None:
         self._candidates = candidates
+        self._dated: dict[str, list[str]] = {}
+        for name in candidates:
+            self._dated.setdefault(undated(name), []).append(name)
         self._listed = sorted(listed, key=lambda info: info.id)
         self._by_age = sorted(listed, key=lambda info: -info.created)
 
     @classmethod
-    def build(cls, settings: Settings, credentials: Sequence[Credential], now: int = 0) -> Catalog:
-        """Index what ``credentials`` serve.
+    def build(
+        cls, settings: Settings, credentials: Sequence[Credential], now: int = 0, learned: Learned = _NOTHING
+    ) -> Catalog:
+        """Index what ``credentials`` serve: what their entries name, else what their vendors list, else what is known here.
 
         :param now: Unix seconds: the ``created`` of models named in the configuration (models.md 2).
         """
         by_name: dict[str, list[Candidate]] = {}
         listed: dict[str, ModelInfo] = {}
         for credential in credentials:
-            for candidate in _offers(credential, now):
+            for candidate in _offers(credential, now, learned):
                 for name in _public_names(candidate.alias, credential.prefix, settings.force_model_prefix):
                     by_name.setdefault(name.lower(), []).append(candidate)
                     listed[name] = attrs.evolve(candidate.info, id=name)
@@ -45,6 +54,16 @@ class Catalog:
         Each candidate's ``suffix`` is its configured name's own, or None.
         """
         return self._candidates.get(name.lower(), ())
+
+    def same_model(self, name: str) -> tuple[Candidate, ...]:
+        """Who serves ``name`` under another date, or under none: these are names of one model. The newest date of several."""
+        key = name.lower()
+        others = [
+            other
+            for other in self._dated.get(undated(key), ())
+            if key in (undated(key), other) or other == undated(key)
+        ]
+        return self._candidates[max(others)] if others else ()
 
     def listed(self) -> list[ModelInfo]:
         """Every name that can be asked for, sorted by id."""
@@ -58,7 +77,38 @@ class Catalog:
         return None
 
 
-def _offers(credential: Credential, now: int) -> Iterator[Candidate]:
+def _offers(credential: Credential, now: int, learned: Learned) -> Iterator[Candidate]:
+    listed = learned.listed(credential) if credential.families else None
+    if listed is None:
+        yield from _configured(credential, now)
+    else:
+        for info in listed:
+            if not left_out(credential.excluded, info.id):
+                yield Candidate(credential, info.id, None, info.id, described(credential, info.id, info))
+    known_by_list = {info.id for info in listed or ()}
+    for name in learned.worked(credential) if credential.families else ():
+        if name not in known_by_list and not left_out(credential.excluded, name):
+            yield Candidate(credential, name, None, name, described(credential, name))
+
+
+def described(credential: Credential, name: str, listed: ModelInfo | None = None) -> ModelInfo:
+    """What is known of a vendor's model that no entry names: from its list, from the catalogue, from the kept facts."""
+    record = known(name) or known(undated(name)) or ModelInfo(name)
+    facts = shipped().find(name, credential.vendor)
+    told = listed or ModelInfo(name)
+    return attrs.evolve(
+        record,
+        id=name,
+        created=told.created or record.created,
+        owned_by=told.owned_by or record.owned_by or _owner(credential),
+        display_name=told.display_name or record.display_name or (facts.name if facts else ""),
+        context_length=told.context_length or record.context_length or (facts.context_length if facts else 0),
+        max_completion_tokens=told.max_completion_tokens or record.max_completion_tokens,
+        methods=told.methods or record.methods,
+    )
+
+
+def _configured(credential: Credential, now: int) -> Iterator[Candidate]:
     user_defined = {served.alias.lower() for served in credential.serves if served.user_defined}
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)

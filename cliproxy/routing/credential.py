@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import attrs
 
 from cliproxy.settings.model import ErrorRule, Headers, Secret, names_of, without_user
+from cliproxy.vendors.preset import Endpoint, Lane, Listing, lane_for
 
 
 @attrs.frozen
@@ -35,6 +38,14 @@ class Credential:
     :ivar max_concurrency: requests at once; 0 is unlimited.
     :ivar request_retry: overrides the global one when not None.
     :ivar subscription: it is paid for by the month: what a request would have cost is saved.
+    :ivar auth: how the key is sent; see :data:`cliproxy.vendors.preset.AUTHS`, and ``oauth:NAME``; else the provider's way.
+    :ivar lanes: the dialects to choose from for each request; empty when ``provider`` and ``base_url`` are the only way.
+    :ivar endpoint: what the endpoint takes that its dialect alone does not say.
+    :ivar vendor: whose prices and limits hold, in genai-prices' word.
+    :ivar families: globs of the names that may be asked for without being listed; empty where the entry lists its models.
+    :ivar excluded: patterns of names that are never asked for here.
+    :ivar listing: where the vendor lists its models; without a shape nobody asks.
+    :ivar account: the file that its tokens come from and go to; empty for a key.
     """
 
     id: str
@@ -54,3 +65,26 @@ class Credential:
     disable_cooling: bool = False
     error_rules: tuple[ErrorRule, ...] = ()
     subscription: bool = False
+    auth: str = ""
+    lanes: tuple[Lane, ...] = ()
+    endpoint: Endpoint = Endpoint()
+    vendor: str = ""
+    families: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    listing: Listing = Listing()
+    account: str = ""
+
+    def spoken(self, dialect: str, model: str, *, embeds: bool = False) -> Credential:
+        """The credential with the one way in which ``model`` is asked for a client of ``dialect``."""
+        if not self.lanes:
+            return self
+        lane = lane_for(self.lanes, dialect, model, embeds=embeds)
+        return attrs.evolve(self, provider=lane.kind, base_url=self.base_url + lane.base, lanes=())
+
+
+def credential_id(kind: str, *parts: str) -> str:
+    """``kind:h12``, the original's id: stable across restarts, and the key cannot be read from it (credentials.md 4)."""
+    digest = hashlib.sha256(kind.encode())
+    for part in parts:
+        digest.update(b"\0" + part.strip().encode())
+    return f"{kind}:{digest.hexdigest()[:12]}"

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from cliproxy.routing.capability import ModelInfo
-from cliproxy.routing.credential import Credential, Served
+from cliproxy.routing.credential import Credential, Served, credential_id
 from cliproxy.routing.known_models import CATALOGUE
-from cliproxy.routing.thinking import parse_suffix
+from cliproxy.routing.provider_credentials import provider_credentials
+from cliproxy.routing.serving import readable, served
 from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
+from cliproxy.vendors.preset import Lane, Listing, Preset, plain_base
+from cliproxy.vendors.presets import OF_KIND, PRESETS, at
 
 _GEMINI_URL = "https://generativelanguage.googleapis.com"
 _CLAUDE_URL = "https://api.anthropic.com"
@@ -36,6 +38,11 @@ _OPENROUTER = (
 )
 
 
+_DIALECT = {"gemini": "gemini", "vertex": "gemini", "claude": "claude", "codex": "responses"}
+#: An endpoint that speaks Chat and is not known by its address: it may serve anybody's models.
+_ANY_CHAT = Preset("openai-compatibility", "", "", (Lane("openai", "openai-compatibility"),))
+
+
 def credentials_from(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[Credential, ...]:
     """Every credential the settings describe, in the order gemini, claude, codex, openai-compatibility, vertex.
 
@@ -51,20 +58,14 @@ def credentials_from(settings: Settings, environment: Mapping[str, str] | None =
     for entry in settings.openai_compatibility:
         found += _compat(settings, entry)
     found += _keyed(settings, settings.vertex_api_key, "vertex", "", egress_in_id=True)
+    for provider in settings.providers:
+        found += provider_credentials(settings, provider)
     return _distinct(found)
 
 
 def environment_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the variables demo mode takes keys from, of those that are set: what may be announced."""
     return tuple(name for name in _FROM_ENVIRONMENT if environment.get(name, "").strip())
-
-
-def credential_id(kind: str, *parts: str) -> str:
-    """``kind:h12``, the original's id: stable across restarts, and the key cannot be read from it (credentials.md 4)."""
-    digest = hashlib.sha256(kind.encode())
-    for part in parts:
-        digest.update(b"\0" + part.strip().encode())
-    return f"{kind}:{digest.hexdigest()[:12]}"
 
 
 def auth_index(credential: Credential) -> str:
@@ -80,9 +81,10 @@ def _keyed(
     made = []
     for entry in entries:
         key = Secret(entry.api_key.reveal().strip())
-        base_url = _trimmed(entry.base_url) or default_url
+        base_url = plain_base(_DIALECT[provider], entry.base_url) or default_url
         if not key or not base_url:
             continue
+        preset = PRESETS[OF_KIND[provider]]
         parts = [key.reveal(), entry.base_url, *([entry.proxy_url] if egress_in_id else [])]
         made.append(
             Credential(
@@ -92,7 +94,7 @@ def _keyed(
                 channel=provider,
                 key=key,
                 base_url=base_url,
-                serves=_served(entry.models, entry.excluded_models, CATALOGUE[provider]),
+                serves=served(entry.models, entry.excluded_models, CATALOGUE[provider]),
                 prefix=entry.prefix,
                 priority=entry.priority,
                 weight=entry.weight,
@@ -103,14 +105,27 @@ def _keyed(
                 disable_cooling=entry.disable_cooling,
                 error_rules=entry.request_scoped_errors,
                 subscription=entry.billing == "subscription",
+                vendor=preset.vendor,
+                families=() if entry.models else preset.families,
+                excluded=entry.excluded_models,
+                listing=_listing(settings, entry, preset, base_url) if provider != "vertex" else Listing(),
             )
         )
     return made
 
 
+def _listing(settings: Settings, entry: KeyEntry | CompatEntry, preset: Preset, base_url: str) -> Listing:
+    """Where the vendor lists the entry's models, if they are to be asked for. ``base_url`` holds OpenAI's version segment."""
+    if entry.models or "off" in (settings.models_discovery, entry.models_discovery):
+        return Listing()
+    path = preset.listing.path if preset.listing.shape in ("claude", "gemini") else "/models"
+    return Listing(preset.listing.shape or "openai", base_url + path)
+
+
 def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
     """One credential a key; a keyless one when the entry has none."""
-    base_url = _trimmed(entry.base_url)
+    preset = at(entry.base_url) or _ANY_CHAT
+    base_url = _chat_base(preset, entry.base_url)
     if entry.disabled or not base_url:
         return []
     channel = entry.name.strip().lower() or "openai-compatibility"
@@ -118,7 +133,7 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
     return [
         Credential(
             id=credential_id(kind, *_compat_parts(entry, key)),
-            label=_readable(entry.name.strip()) or "openai-compatibility",
+            label=readable(entry.name.strip()) or "openai-compatibility",
             provider="openai-compatibility",
             channel=channel,
             key=Secret(key.api_key.reveal().strip()),
@@ -134,9 +149,28 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
             disable_cooling=entry.disable_cooling,
             error_rules=entry.request_scoped_errors,
             subscription=entry.billing == "subscription",
+            lanes=_chat_lanes(preset),
+            vendor=preset.vendor,
+            families=() if entry.models else preset.families,
+            listing=_listing(settings, entry, preset, base_url),
         )
         for key in entry.api_key_entries or (CompatKey(),)
     ]
+
+
+def _chat_base(preset: Preset, base_url: str) -> str:
+    """The address with its version segment: as it is written, or, of a vendor that is known, what it must be."""
+    lane = next((lane for lane in preset.lanes if lane.dialect == "openai"), None)
+    return (
+        plain_base("openai", base_url) if lane is None or preset is _ANY_CHAT else preset.root_of(base_url) + lane.base
+    )
+
+
+def _chat_lanes(preset: Preset) -> tuple[Lane, ...]:
+    """Chat, except for the models that the vendor answers for on /responses only."""
+    only = [lane for lane in preset.lanes if lane.only and lane.dialect == "responses"]
+    chat = Lane("openai", "openai-compatibility")
+    return (chat, *(attrs.evolve(lane, base="") for lane in only)) if only and preset.name == "openai" else ()
 
 
 def _compat_parts(entry: CompatEntry, key: CompatKey) -> tuple[str, ...]:
@@ -145,51 +179,9 @@ def _compat_parts(entry: CompatEntry, key: CompatKey) -> tuple[str, ...]:
     return (key.api_key.reveal(), entry.base_url, key.proxy_url)
 
 
-def _trimmed(url: str) -> str:
-    return url.strip().rstrip("/")
-
-
-def _readable(name: str) -> str:
-    """A name fit for a response header."""
-    return "".join(char if " " <= char <= "~" else "?" for char in name)
-
-
-def _served(
-    entries: Sequence[ModelEntry], excluded: Sequence[str], catalogue: Sequence[ModelInfo]
-) -> tuple[Served, ...]:
-    """The entry's own models, or else the vendor's; without the excluded ones. Of equal ids the first stands."""
-    if entries:
-        offered = [Served(entry.alias or entry.name, entry.name, user_defined=True) for entry in entries if entry.name]
-    else:
-        offered = [Served(info.id, info.id) for info in catalogue]
-    kept: dict[str, Served] = {}
-    for served in offered:
-        names = (served.alias.lower(), parse_suffix(served.name)[0].lower())
-        if not any(excludes(pattern, name) for pattern in excluded for name in names):
-            kept.setdefault(served.alias.lower(), served)
-    return tuple(kept.values())
-
-
 def _compat_served(entries: Sequence[ModelEntry]) -> tuple[Served, ...]:
     """An alias may repeat: its upstream models are then a pool, tried in order."""
     return tuple(dict.fromkeys(Served(e.alias or e.name, e.name, user_defined=True) for e in entries if e.name))
-
-
-def excludes(pattern: str, name: str) -> bool:
-    """Whether an ``excluded-models`` pattern covers a lower-cased name: exact, or with ``*`` for any run (config.md 4.2)."""
-    first, *rest = pattern.strip().lower().split("*")
-    if not rest:
-        return name == first
-    *middle, last = rest
-    if not name.startswith(first):
-        return False
-    at = len(first)
-    for piece in middle:
-        found = name.find(piece, at)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return len(name) - at >= len(last) and name.endswith(last)
 
 
 def _distinct(credentials: Iterable[Credential]) -> tuple[Credential, ...]:
@@ -224,7 +216,7 @@ def _demo_credentials(environment: Mapping[str, str]) -> list[Credential]:
         channel="demo",
         key=NO_SECRET,
         base_url="demo:",
-        serves=_served((), (), CATALOGUE["demo"]),
+        serves=served((), (), CATALOGUE["demo"]),
     )
     made = [demo]
     for name in environment_keys(environment):
@@ -240,6 +232,8 @@ def _demo_credentials(environment: Mapping[str, str]) -> list[Credential]:
                     key=key,
                     base_url=base_url,
                     serves=tuple(Served(model, model) for model in models),
+                    vendor=_ENVIRONMENT_PRESETS[name].vendor,
+                    families=_ENVIRONMENT_PRESETS[name].families,
                 )
             )
     return made
@@ -249,6 +243,12 @@ def _ids(provider: str) -> tuple[str, ...]:
     return tuple(info.id for info in CATALOGUE[provider])
 
 
+_ENVIRONMENT_PRESETS = {
+    "OPENAI_API_KEY": PRESETS["openai"],
+    "ANTHROPIC_API_KEY": PRESETS["anthropic"],
+    "GEMINI_API_KEY": PRESETS["gemini"],
+    "OPENROUTER_API_KEY": PRESETS["openrouter"],
+}
 # Variable -> (provider, base URL, models), one a credential.
 _FROM_ENVIRONMENT: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "OPENAI_API_KEY": (

@@ -34,6 +34,7 @@ class Candidate:
     suffix: str | None
     alias: str
     info: ModelInfo
+    listed: bool = True
     model_key: ModelKey = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: (self.credential.id, self.model), takes_self=True)
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from cliproxy.errors import RequestFault
 from cliproxy.routing.catalog import Catalog
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.known_models import known
+from cliproxy.routing.learned import Learned
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.thinking import parse_effort, parse_suffix
+from cliproxy.routing.unlisted import Unlisted
 from cliproxy.settings.model import Settings
 
 _LONGEST_QUOTE = 200
@@ -25,10 +28,20 @@ def _always(candidate: Candidate) -> bool:
 
 
 class Router:
-    """Pure: one snapshot's catalogue and settings; it knows nothing of health."""
+    """One snapshot's catalogue and settings; it knows nothing of health."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        credentials: Sequence[Credential] = (),
+        learned: Learned | None = None,
+    ) -> None:
+        """:param credentials: to whom names that nobody lists are passed, unless ``settings`` refuse them."""
         self._catalog = catalog
+        self._unlisted = Unlisted(
+            credentials if settings.unknown_models == "pass" else (), settings, learned or Learned()
+        )
         self._fallbacks = {name.strip().lower(): names for name, names in settings.fallback_models}
 
     def resolve(self, name: str, usable: Callable[[Candidate], bool] = _always) -> Route:
@@ -85,6 +98,11 @@ class Router:
         for model, value in readings:
             if candidates := self._catalog.candidates(model):
                 return model, value, candidates
+        for model, value in readings:
+            if candidates := self._catalog.same_model(model):
+                return model, value, candidates
+        if base != "auto" and (candidates := self._unlisted.candidates(base)):
+            return base, suffix, candidates
         return base, suffix, ()
 
     def _fallbacks_of(self, name: str, base: str, suffix: str | None) -> tuple[str, ...]:

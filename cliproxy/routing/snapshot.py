@@ -10,6 +10,7 @@ import attrs
 from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
+from cliproxy.routing.learned import Learned
 from cliproxy.routing.prices import PriceTable
 from cliproxy.routing.router import Router
 from cliproxy.settings.model import Secret, Settings
@@ -30,10 +31,18 @@ class Snapshot:
     prices: PriceTable
 
     @classmethod
-    def build(cls, settings: Settings, environment: Mapping[str, str], now: int) -> Snapshot:
-        """Compile ``settings``. ``environment`` gives vendors' keys in demo mode; ``now`` is in Unix seconds."""
+    def build(
+        cls, settings: Settings, environment: Mapping[str, str], now: int, learned: Learned | None = None
+    ) -> Snapshot:
+        """Compile ``settings``.
+
+        :param environment: gives vendors' keys in demo mode.
+        :param now: Unix seconds.
+        :param learned: what vendors have shown of their models so far.
+        """
+        learned = learned or Learned()
         credentials = credentials_from(settings, environment)
-        catalog = Catalog.build(settings, credentials, now)
+        catalog = Catalog.build(settings, credentials, now, learned)
         keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
         keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
@@ -47,10 +56,16 @@ class Snapshot:
             settings,
             credentials,
             catalog,
-            Router(catalog, settings),
+            Router(catalog, settings, credentials, learned),
             tuple({key for key in keys if key}),
             PriceTable(settings.prices),
         )
+
+    def relearned(self, learned: Learned, now: int) -> Snapshot:
+        """The same configuration, with what vendors have shown of their models since."""
+        catalog = Catalog.build(self.settings, self.credentials, now, learned)
+        router = Router(catalog, self.settings, self.credentials, learned)
+        return attrs.evolve(self, catalog=catalog, router=router)
 
 
 def _passwords(url: str) -> tuple[str, ...]:

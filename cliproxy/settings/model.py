@@ -2,7 +2,7 @@
 
 An attribute is the YAML key with ``-`` as ``_``. Lists are tuples, maps are tuples of pairs or frozen classes. Times are in
 seconds, sizes as the key says. What a key allows beyond its type is its field's :mod:`~cliproxy.settings.rules` metadata.
-Whoever adds a key adds it to ``etc/config.example.yaml`` too.
+Whoever adds a key adds it to ``etc/config.example.yaml`` too. All keys stand in one module, however many lines it takes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from cliproxy.settings.client_keys import ClientKey as ClientKey
-from cliproxy.settings.rules import network, pattern, proxy_address, rule, web_address
+from cliproxy.settings.rules import authentication, network, pattern, proxy_address, rule, web_address
 from cliproxy.settings.secret import NO_SECRET as NO_SECRET
 from cliproxy.settings.secret import Secret as Secret
 
@@ -50,6 +50,9 @@ _POSITIVE = rule(least=1)
 _NOT_BELOW = rule(least=0)
 _BILLING = rule(choices={"api": (), "subscription": ()})
 _WEIGHT = rule(least=0, most=1_000_000)
+#: Words that YAML may have made a truth value of.
+_AUTO_OR_OFF = {"auto": ("on", "true", "yes"), "off": ("false", "no")}
+_DISCOVERY: Any = attrs.field(default="auto", metadata=rule(choices=_AUTO_OR_OFF))
 
 
 @attrs.frozen
@@ -146,6 +149,7 @@ class KeyEntry:
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
     billing: str = attrs.field(default="api", metadata=_BILLING)
+    models_discovery: str = _DISCOVERY
 
 
 @attrs.frozen
@@ -174,6 +178,56 @@ class CompatEntry:
     disable_cooling: bool = False
     request_scoped_errors: tuple[ErrorRule, ...] = ()
     billing: str = attrs.field(default="api", metadata=_BILLING)
+    models_discovery: str = _DISCOVERY
+
+
+@attrs.frozen
+class ProviderKey:
+    """One of a ``providers`` entry's ``keys``: an API key, or a Google service account's file with its project and location."""
+
+    api_key: Secret = attrs.field(default=NO_SECRET, metadata=rule(environment=True))
+    service_account: str = ""
+    project: str = ""
+    location: str = ""
+    proxy_url: str = attrs.field(default="", repr=without_user, metadata=rule(check=proxy_address))
+    weight: int = attrs.field(default=1, metadata=_WEIGHT)
+
+
+@attrs.frozen
+class ProviderEntry:
+    """One ``providers`` entry: a vendor by its preset, or any endpoint by its dialect and address.
+
+    ``resource``, ``region``, ``project`` and ``location`` stand for themselves in the preset's address. ``paths`` are by
+    operation (generate, embed, count, compact); ``strip`` are body members the endpoint refuses.
+    """
+
+    name: str = ""
+    preset: str = ""
+    dialect: tuple[str, ...] = attrs.field(
+        default=(), metadata=rule(choices=dict.fromkeys(DIALECTS, ()), one_for_list=True)
+    )
+    base_url: str = attrs.field(default="", metadata=rule(check=web_address))
+    auth: str = attrs.field(default="", metadata=rule(check=authentication))
+    resource: str = ""
+    region: str = ""
+    project: str = ""
+    location: str = ""
+    keys: tuple[ProviderKey, ...] = attrs.field(default=(), metadata=rule(shorthand="api-key"))
+    paths: Headers = ()
+    query: Headers = ()
+    strip: tuple[str, ...] = ()
+    prefix: str = ""
+    priority: int = 0
+    headers: Headers = attrs.field(default=(), repr=names_of)
+    models: tuple[ModelEntry, ...] = ()
+    excluded_models: tuple[str, ...] = ()
+    disabled: bool = False
+    max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
+    disable_cooling: bool = False
+    request_scoped_errors: tuple[ErrorRule, ...] = ()
+    billing: str = attrs.field(default="api", metadata=_BILLING)
+    models_discovery: str = _DISCOVERY
 
 
 @attrs.frozen
@@ -325,6 +379,11 @@ class Settings:
     claude_api_key: tuple[KeyEntry, ...] = ()
     vertex_api_key: tuple[KeyEntry, ...] = ()
     openai_compatibility: tuple[CompatEntry, ...] = ()
+    providers: tuple[ProviderEntry, ...] = ()
+    unknown_models: str = attrs.field(default="pass", metadata=rule(choices={"pass": (), "refuse": ()}))
+    """A name that no credential lists is passed to whose vendor owns its family, or refused."""
+    models_discovery: str = attrs.field(default="auto", metadata=rule(choices=_AUTO_OR_OFF))
+    discovery_interval_seconds: int = attrs.field(default=21_600, metadata=rule(least=60))
     oauth_excluded_models: tuple[tuple[str, tuple[str, ...]], ...] = ()
     oauth_model_alias: tuple[tuple[str, tuple[ModelEntry, ...]], ...] = ()
     payload: Payload = Payload()

@@ -19,17 +19,19 @@ from cliproxy.settings.model import (
     ModelEntry,
     Payload,
     PayloadRule,
+    ProviderEntry,
     Secret,
     Settings,
 )
 from cliproxy.settings.problems import Report, Severity
+from cliproxy.settings.provider_checks import provider_problem
 from cliproxy.settings.rules import pattern
 from cliproxy.settings.startup_checks import is_sample_key
 
 #: What is copied from a vendor's example, and comes behind a base URL.
 _ENDPOINT = re.compile(r"/(?:chat/completions|responses|messages|completions|embeddings|models/[^/]+:\w+)/?$")
 
-_Entry = TypeVar("_Entry", KeyEntry, CompatEntry)
+_Entry = TypeVar("_Entry", KeyEntry, CompatEntry, ProviderEntry)
 _Value = TypeVar("_Value")
 
 
@@ -46,6 +48,7 @@ def tidy(settings: Settings, report: Report, environ: Mapping[str, str]) -> Sett
         claude_api_key=tuple(_key_entries("claude-api-key", settings.claude_api_key, report)),
         vertex_api_key=_vertex(settings.vertex_api_key, report),
         openai_compatibility=_compatibility(settings.openai_compatibility, report),
+        providers=tuple(_providers(settings.providers, report)),
         oauth_excluded_models=tuple(_exclusions(settings.oauth_excluded_models)),
         oauth_model_alias=tuple(_aliases(settings.oauth_model_alias, report)),
         payload=_payload(settings.payload, report),
@@ -137,10 +140,21 @@ def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[Co
         if not entry.base_url:
             report.warn(path, "has no base-url and is left out")
             continue
-        if not entry.models:
-            report.warn(path, "lists no models, so that nothing is routed to it")
         kept.append(_normal(entry, path, report))
     return tuple(kept)
+
+
+def _providers(entries: tuple[ProviderEntry, ...], report: Report) -> Iterator[ProviderEntry]:
+    """An entry that cannot work costs itself only: the daemon serves on with the others."""
+    for index, entry in enumerate(entries):
+        path = f"providers[{index}]"
+        normal = attrs.evolve(_normal(entry, path, report), excluded_models=_patterns(entry.excluded_models))
+        normal = attrs.evolve(normal, auth=entry.auth if entry.auth.startswith("oauth:") else entry.auth.lower())
+        problem = provider_problem(normal)
+        if problem:
+            report.add(f"{path}{problem[0]}", f"{problem[1]}; the entry is left out", Severity.SKIPPED)
+        else:
+            yield normal
 
 
 def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool = False) -> KeyEntry:

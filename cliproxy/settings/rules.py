@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from cliproxy.vendors.preset import AUTHS
 from cliproxy.wire import expressions
 
 _RULE = "cliproxy.settings.rule"
@@ -32,6 +33,7 @@ class Rule:
     :ivar exact: blanks around the text belong to it.
     :ivar environment: ``${NAME}`` stands for an environment variable.
     :ivar shorthand: a list item that is a bare scalar stands for a mapping with this one key.
+    :ivar one_for_list: a bare scalar stands for a list of it.
     :ivar check: says in a sentence what is wrong with a text that is not empty, or None.
     """
 
@@ -44,6 +46,7 @@ class Rule:
     exact: bool = False
     environment: bool = False
     shorthand: str = ""
+    one_for_list: bool = False
     check: Callable[[str], str | None] | None = None
 
 
@@ -87,6 +90,13 @@ def _url_problem(text: str, schemes: tuple[str, ...]) -> str | None:
     if not whole:
         return "is a URL without a host"
     return "is a URL with a fragment (#...), which is no part of an address" if parts.fragment else None
+
+
+def authentication(text: str) -> str | None:
+    """A way to send a key, or an ``oauth-providers`` entry's name."""
+    if text.lower() in AUTHS or (text.startswith("oauth:") and text != "oauth:"):
+        return None
+    return f"{text!r} is not one of {', '.join(AUTHS)}, oauth:NAME"
 
 
 def network(text: str) -> str | None:

@@ -116,6 +116,8 @@ class Reader:
     def _items(self, element: Any, node: Node, path: str, rule: Rule) -> Any:
         if _empty(node):
             return _ABSENT
+        if rule.one_for_list and isinstance(node, Scalar):
+            node = Items((node,), node.line)
         if not isinstance(node, Items):
             return self._wrong(path, "a list", node)
         values = []

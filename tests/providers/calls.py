@@ -17,6 +17,8 @@ BASES = {
     "codex": "https://chatgpt.com/backend-api/codex",
     "openai-compatibility": "https://compat.example/v1",
     "demo": "demo:",
+    "vertex-gemini": "https://aiplatform.googleapis.com/v1/projects/p/locations/global",
+    "vertex-claude": "https://aiplatform.googleapis.com/v1/projects/p/locations/global",
 }
 
 

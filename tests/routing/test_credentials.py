@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.routing.credential import Credential, Served
-from cliproxy.routing.credentials import auth_index, credential_id, credentials_from, environment_keys, excludes
+from cliproxy.routing.credential import Credential, Served, credential_id
+from cliproxy.routing.credentials import auth_index, credentials_from, environment_keys
+from cliproxy.routing.serving import excludes
 from cliproxy.settings.model import CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
 
 

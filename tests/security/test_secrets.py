@@ -57,6 +57,13 @@ oauth-providers:
      headers: {X-Key: canary-header-0018}}
 request-retry: 0
 max-retry-interval: 0
+providers:
+  - name: prov
+    dialect: openai
+    base-url: http://prov.test/v1
+    headers: {X-Token: canary-provhead-0031}
+    models: [{name: prov-x}]
+    keys: [{api-key: canary-prov-0032, proxy-url: "http://u:canary-provproxy-0033@proxy.test:3128"}]
 max-body-mb: 1
 debug: true
 """
