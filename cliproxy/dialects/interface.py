@@ -13,6 +13,7 @@ from typing import Protocol
 import attrs
 
 from cliproxy.errors import ErrorDetail
+from cliproxy.ir.content import ToolCallPart
 from cliproxy.ir.events import Event
 from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
@@ -72,6 +73,20 @@ class AnswerContext:
     tool_names: Mapping[str, str] = attrs.field(factory=dict)
     losses: list[Loss] = attrs.field(factory=list)
     raw: bytes = b"{}"
+    _used: set[str] | None = attrs.field(default=None, init=False)
+
+    def call_id(self, stated: str) -> str:
+        """The id a call of the answer is given: its own, or with a number behind it where the conversation has used it, since
+        clients pair calls and results by id alone. Each id is given once."""
+        if self._used is None:
+            messages = self.request.messages if self.request is not None else ()
+            self._used = {part.id for message in messages for part in message.parts if isinstance(part, ToolCallPart)}
+        fresh, count = stated, 0
+        while fresh in self._used:
+            count += 1
+            fresh = f"{stated}_{count}"
+        self._used.add(fresh)
+        return fresh
 
     @property
     def body(self) -> JSONObject:

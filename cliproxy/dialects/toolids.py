@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from cliproxy.dialects.arguments import read, spelt
 from cliproxy.ir.content import ToolCallPart, ToolResultPart
 from cliproxy.ir.request import CompletionRequest, FunctionTool
-from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps_text, loads
+from cliproxy.jsontypes import JSONObject, dumps_text
 
 #: The longest tool name any of the four takes.
 NAME_LIMIT: Final = 64
@@ -104,20 +105,12 @@ def call_arguments(call: ToolCallPart) -> str:
     """The call's arguments as JSON text, for vendors that know no free-text tools; ``""`` becomes ``"{}"``."""
     if call.custom:
         return dumps_text({"input": call.arguments})
-    return call.arguments or "{}"
-
-
-def arguments_object(text: str) -> JSONObject:
-    """Argument text as an object: parsed, else repaired (single quotes), else empty (dialects.md 10)."""
-    value = _object(text)
-    if value is None:
-        value = _object(_double_quoted(text)) if "'" in text else None
-    return {} if value is None else value
+    return spelt(call.arguments) or "{}"
 
 
 def custom_input(arguments: str) -> str | None:
     """The free text of arguments that are exactly ``{"input": string}``, else None."""
-    value = _object(arguments)
+    value = read(arguments)
     if value is None or len(value) != 1:
         return None
     text = value.get("input")
@@ -213,36 +206,3 @@ def _claude_id(call_id: str) -> str:
 
 def _responses_id(call_id: str) -> str:
     return call_id[:RESPONSES_ID_LIMIT] or "_"
-
-
-def _object(text: str) -> JSONObject | None:
-    try:
-        value = loads(text)
-    except InvalidJSON:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _double_quoted(text: str) -> str:
-    """Single-quoted strings spelt with double quotes, as some models write their arguments."""
-    out: list[str] = []
-    quote = ""
-    position = 0
-    while position < len(text):
-        char = text[position]
-        position += 1
-        if char == "\\" and quote:
-            escaped = text[position : position + 1]
-            position += 1
-            out.append("'" if escaped == "'" else char + escaped)
-        elif not quote and char in "'\"":
-            quote = char
-            out.append('"')
-        elif quote and char == quote:
-            quote = ""
-            out.append('"')
-        elif char == '"':
-            out.append('\\"')
-        else:
-            out.append(char)
-    return "".join(out)

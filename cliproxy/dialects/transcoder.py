@@ -10,13 +10,14 @@ from typing import Protocol
 
 import attrs
 
+from cliproxy.dialects.arguments import ArgumentText
 from cliproxy.dialects.identity import ResponseObject
 from cliproxy.dialects.interface import AnswerContext, Dialect
 from cliproxy.dialects.readers import BodyReader, Reader, StreamReader
 from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream, WholeBody
 from cliproxy.dialects.writers import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
 from cliproxy.errors import ErrorDetail
-from cliproxy.ir.events import Event, Finish, StreamFailed
+from cliproxy.ir.events import Event, Finish, PartDelta, PartEnded, PartStarted, StreamFailed
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
@@ -83,6 +84,7 @@ class Translation(Facts):
     writer: Writer = attrs.field(kw_only=True)
     _emitted: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
+    _arguments: ArgumentText | None = attrs.field(default=None, init=False)
 
     def receive(self, data: bytes) -> list[bytes]:
         """What ``data`` becomes."""
@@ -109,9 +111,26 @@ class Translation(Facts):
         frames: list[bytes] = []
         for event in events:
             self.note(event)
+            if self._arguments is not None:
+                frames += self._write_argument(event, self._arguments)
+                continue
             frames += self.writer.write(event)
+            if isinstance(event, PartStarted) and event.kind == "tool_call" and not event.custom:
+                self._arguments = ArgumentText()
         self._emitted = self._emitted or bool(frames)
         return frames
+
+    def _write_argument(self, event: Event, arguments: ArgumentText) -> list[bytes]:
+        """An event while a call is open: its argument text leaves as strict JSON."""
+        frames: list[bytes] = []
+        if isinstance(event, PartDelta):
+            text = arguments.feed(event.text)
+            return self.writer.write(PartDelta(event.key, text)) if text else frames
+        if isinstance(event, PartEnded):
+            self._arguments = None
+            rest = arguments.end()
+            frames += self.writer.write(PartDelta(event.key, rest)) if rest else []
+        return frames + self.writer.write(event)
 
 
 @attrs.define

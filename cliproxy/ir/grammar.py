@@ -215,11 +215,11 @@ class _Folding:
     texts: list[str] = attrs.field(factory=list)
     end: PartEnded | None = None
 
-    def part(self) -> Part:
+    def part(self, cut: bool) -> Part:
         start, text = self.start, "".join(self.texts)
         signature = self.end.signature if self.end is not None and self.end.signature is not None else start.signature
         if start.kind == "tool_call":
-            arguments = text if text or start.custom else "{}"
+            arguments = text if text or start.custom or cut else "{}"
             return ToolCallPart(
                 id=start.call_id or "",
                 name=start.name or "",
@@ -262,7 +262,7 @@ def fold(events: Iterable[Event]) -> CompletionResponse:
     if finish is None:
         raise UpstreamFailure(CUT)
     return CompletionResponse(
-        parts=[folding.part() for folding in parts.values()],
+        parts=[folding.part(finish.unified == "length") for folding in parts.values()],
         finish=finish,
         id=started.id,
         model=started.model,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.dialects import toolids
+from cliproxy.dialects import arguments, toolids
 from cliproxy.ir.content import ToolCallPart, ToolResultPart
+from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, FunctionTool, Message
+from cliproxy.jsontypes import loads
 
 DIALECTS = ("openai", "responses", "claude", "gemini")
 
@@ -127,22 +131,60 @@ def test_ids_are_spelt_as_the_target_takes_them(dialect: str, given_id: str, wir
         ("{'a': 'it\\'s \"b\"'}", {"a": 'it\'s "b"'}),
         ("{'a': {'b': [\"c\", 'd']}}", {"a": {"b": ["c", "d"]}}),
         ('{"a": "it\'s"}', {"a": "it's"}),
+        ('{"a": "line\n"}', {"a": "line\n"}),
+        ('{"a": NaN}', {"a": None}),
+        ('"{\\"a\\": 1}"', {"a": 1}),
         ("", {}),
-        ("[1]", {}),
-        ("not json", {}),
-        ("{'a': ", {}),
-        ("'\\", {}),
+        ("null", {}),
+        ("[1]", None),
+        ("not json", None),
+        ("{'a': ", None),
+        ("'\\", None),
     ],
 )
-def test_argument_text_becomes_an_object(text: str, value: dict[str, Any]) -> None:
-    """Arguments are parsed, else repaired from single quotes, else empty."""
-    assert toolids.arguments_object(text) == value
+def test_argument_text_is_read_as_an_object(text: str, value: dict[str, Any] | None) -> None:
+    """Arguments are parsed, else read tolerantly, out of a string, or repaired from single quotes; else they are no object."""
+    assert arguments.read(text) == value
 
 
-@given(st.text())
-def test_no_argument_text_raises(text: str) -> None:
-    """Whatever a model wrote, there is an object."""
-    assert isinstance(toolids.arguments_object(text), dict)
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_no_argument_text_is_emptied(text: str) -> None:
+    """Whatever a model wrote, there is an object, and it is empty only where there was nothing to lose."""
+    losses: list[Loss] = []
+    value = arguments.as_object(text, losses)
+    assert value or not text.strip() or loads(text) in ({}, None)
+    assert bool(losses) == (value == {arguments.UNPARSED: text})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
+        lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+    )
+)
+def test_a_member_that_is_no_object_stays_what_it_is(value: Any) -> None:
+    """A list, a number, a text where an object should be: JSON text that says it, or the object that the text is."""
+    text = arguments.as_text(value)
+    if value is None or value == "null" or (isinstance(value, str) and not value.strip()):
+        assert arguments.read(text) == {}
+    else:
+        assert json.loads(text) == value or arguments.read(value) is not None
+
+
+@given(st.dictionaries(st.text(), st.text()), st.data())
+def test_argument_deltas_are_made_strict_however_they_are_cut(value: dict[str, str], data: st.DataObject) -> None:
+    """Raw control characters in strings, and JSON inside a string, come out as strict JSON at any chopping."""
+    raw = json.dumps(value, ensure_ascii=False, indent=1)
+    for code in range(32):
+        raw = raw.replace(json.dumps(chr(code))[1:-1], chr(code)) if code in (9, 10, 13) else raw
+    text = data.draw(st.sampled_from([raw, json.dumps(json.dumps(value))]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
+    reader = arguments.ArgumentText()
+    out = (
+        "".join(reader.feed(text[start:end]) for start, end in itertools.pairwise([0, *cuts, len(text)])) + reader.end()
+    )
+    if "\\" not in "".join([*value, *value.values()]):
+        assert json.loads(out) == value
 
 
 def test_free_text_is_wrapped_and_unwrapped() -> None:

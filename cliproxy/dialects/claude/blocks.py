@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
-from cliproxy.dialects import media, signatures
+from cliproxy.dialects import arguments, media, signatures
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, numbered, objects, text
 from cliproxy.errors import RequestFault
@@ -137,7 +137,7 @@ def _tool_use(block: JSONObject, path: str, mint: Mint) -> list[Part]:
         ToolCallPart(
             call_id or mint("call_"),
             _needed(block.get("name"), f"{path}.name"),
-            dumps_text(given) if isinstance(given, dict) else "{}",
+            arguments.as_text(given),
             minted=call_id is None,
             cache=read_cache(block),
         )

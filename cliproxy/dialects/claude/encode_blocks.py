@@ -6,8 +6,8 @@ import base64
 import binascii
 from typing import Final
 
-from cliproxy.dialects import media
-from cliproxy.dialects.toolids import arguments_object, call_arguments
+from cliproxy.dialects import arguments, media
+from cliproxy.dialects.toolids import call_arguments
 from cliproxy.ir.content import (
     CacheHint,
     MediaPart,
@@ -102,7 +102,7 @@ class BlockWriter:
             "type": "tool_use",
             "id": self._ids.get(call.id, call.id),
             "name": self._names.get(call.name, call.name),
-            "input": arguments_object(call_arguments(call)),
+            "input": arguments.as_object(call_arguments(call), self._losses, where),
         }
         return write_cache(block, call.cache)
 

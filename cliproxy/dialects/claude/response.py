@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from cliproxy.dialects import faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures
+from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects, text
-from cliproxy.dialects.toolids import arguments_object, call_arguments
+from cliproxy.dialects.toolids import call_arguments
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
-from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+from cliproxy.jsontypes import JSON, JSONObject
 
 #: Anthropic's own words; what others say is said in one of them.
 _OWN: Final = frozenset(
@@ -108,8 +109,8 @@ def _read_block(block: JSONObject, mint: Mint) -> Part | None:
         given = block.get("input")
         return ToolCallPart(
             call_id or mint("toolu_"),
-            text(block.get("name")) or "",
-            dumps_text(given) if isinstance(given, dict) else "{}",
+            filled(block.get("name")) or arguments.UNNAMED,
+            arguments.as_text(given),
             minted=call_id is None,
         )
     if kind == "thinking":
@@ -135,7 +136,7 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
         "type": "message",
         "role": "assistant",
         "model": response.model or asked.model,
-        "content": [block for part in response.parts if (block := _write_block(part, asked)) is not None],
+        "content": [block for part in whole_parts(response, asked) if (block := _write_block(part, asked)) is not None],
         **write_finish(response.finish),
         "usage": write_usage(response.usage),
     }
@@ -147,7 +148,8 @@ def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:
             asked.losses.append(Loss("refusal marker"))
         return {"type": "text", "text": part.text} if part.text else None
     if isinstance(part, ToolCallPart):
-        return {**call_block(part.id, part.name, asked), "input": arguments_object(call_arguments(part))}
+        given = arguments.as_object(call_arguments(part), asked.losses)
+        return {**call_block(part.id, part.name, asked), "input": given}
     if isinstance(part, ReasoningPart):
         if part.redacted is not None:
             return {"type": "redacted_thinking", "data": part.redacted}
@@ -162,4 +164,4 @@ def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:
 
 def call_block(call_id: str, name: str, asked: AnswerContext) -> JSONObject:
     """A ``tool_use`` block before its input, in the client's spelling of the tool."""
-    return {"type": "tool_use", "id": call_id, "name": asked.tool_names.get(name, name), "input": {}}
+    return {"type": "tool_use", "id": asked.call_id(call_id), "name": asked.tool_names.get(name, name), "input": {}}

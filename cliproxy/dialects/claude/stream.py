@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from cliproxy.dialects import faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.claude.errors import terminal_error
 from cliproxy.dialects.claude.response import call_block, read_finish, read_usage, write_finish, write_usage
 from cliproxy.dialects.interface import AnswerContext, Mint, Payload
@@ -139,13 +139,13 @@ class ClaudeStreamDecoder:
                 key,
                 "tool_call",
                 call_id=call_id or self._mint("toolu_"),
-                name=filled(block.get("name")) or "",
+                name=filled(block.get("name")) or arguments.UNNAMED,
                 minted=call_id is None,
             )
         ]
         given = block.get("input")
-        if isinstance(given, dict) and given:
-            events.append(PartDelta(key, dumps_text(given)))
+        if given:
+            events.append(PartDelta(key, arguments.as_text(given)))
         return events
 
     def _delta(self, payload: JSONObject) -> list[Event]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects import media
+from cliproxy.dialects import arguments, media
 from cliproxy.dialects.signatures import SENTINEL, fits_gemini
-from cliproxy.dialects.toolids import arguments_object, call_arguments
+from cliproxy.dialects.toolids import call_arguments
 from cliproxy.ir.content import (
     CacheHint,
     MediaPart,
@@ -146,7 +146,7 @@ class ContentWriter:
         """A call. Gemini insists on a signature of the first in a content, and takes the sentinel for it."""
         written: JSONObject = {
             "name": self._names.get(call.name, call.name),
-            "args": arguments_object(call_arguments(call)),
+            "args": arguments.as_object(call_arguments(call), self._losses, where),
         }
         if not call.minted:
             written["id"] = call.id

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from cliproxy.dialects import media
+from cliproxy.dialects import arguments, media
 from cliproxy.dialects.gemini.spelling import of
 from cliproxy.dialects.members import filled, member
 from cliproxy.dialects.signatures import standard_base64
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart
-from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+from cliproxy.jsontypes import JSON, JSONObject
 
 #: Reads a signature: as replayed by a client, or as minted by an upstream.
 Sign = Callable[[str, str], Signature]
@@ -85,8 +85,7 @@ def read_code(part: JSONObject) -> str | None:
 
 def read_arguments(call: JSONObject) -> str:
     """``args`` as JSON text."""
-    args = call.get("args")
-    return dumps_text(args) if isinstance(args, dict) and args else "{}"
+    return arguments.as_text(call.get("args"))
 
 
 def joined(parts: Iterable[Part]) -> list[Part]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from cliproxy.dialects import faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures
+from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
 from cliproxy.dialects.gemini.spelling import of, parts_of
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, objects
-from cliproxy.dialects.toolids import arguments_object, call_arguments
+from cliproxy.dialects.toolids import call_arguments
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -176,7 +177,7 @@ def read_call(part: JSONObject, call: JSONObject, mint: Mint) -> ToolCallPart:
     call_id = filled(call.get("id"))
     return ToolCallPart(
         call_id or mint("call_"),
-        filled(call.get("name")) or "",
+        filled(call.get("name")) or arguments.UNNAMED,
         read_arguments(call),
         signature=read_signature(part, signatures.minted),
         minted=call_id is None,
@@ -188,7 +189,7 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
     if response.extras is not None and response.extras.origin == "gemini":
         return response.extras.members
     note_finish(response.finish, asked)
-    candidates = [(response.parts, response.finish), *response.alternatives]
+    candidates = [(whole_parts(response, asked), response.finish), *response.alternatives]
     return {
         "candidates": [
             {
@@ -229,9 +230,9 @@ def _write_part(part: Part, asked: AnswerContext) -> JSONObject | None:
 def write_call(call: ToolCallPart, asked: AnswerContext) -> JSONObject:
     """A ``functionCall`` part in the client's spelling of the tool; an id of our own making is not said."""
     name = asked.tool_names.get(call.name, call.name)
-    written: JSONObject = {"name": name, "args": arguments_object(call_arguments(call))}
+    written: JSONObject = {"name": name, "args": arguments.as_object(call_arguments(call), asked.losses)}
     if not call.minted:
-        written["id"] = call.id
+        written["id"] = asked.call_id(call.id)
     return signed({"functionCall": written}, call.signature)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cliproxy.dialects import faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures
+from cliproxy.dialects.cut_calls import CUT_CALL
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.errors import terminal_error
 from cliproxy.dialects.gemini.parts import read_code, read_part, read_signature
@@ -176,6 +177,7 @@ class GeminiStreamEncoder:
         self._model = asked.model
         self._part: PartStarted | None = None
         self._arguments: list[str] = []
+        self._unread: list[ToolCallPart] = []
         self._usage: Usage | None = None
 
     def encode(self, event: Event) -> list[Payload]:
@@ -192,7 +194,7 @@ class GeminiStreamEncoder:
         elif isinstance(event, UsageReported):
             self._usage = event.usage
         elif isinstance(event, ResponseFinished):
-            return [self._last(event.finish)]
+            return [*self._settled(event.finish), self._last(event.finish)]
         elif isinstance(event, StreamFailed):
             return terminal_error(event.detail)
         return []
@@ -203,6 +205,18 @@ class GeminiStreamEncoder:
             "modelVersion": self._model,
             "responseId": self._id,
         }
+
+    def _settled(self, finish: Finish | None = None) -> list[Payload]:
+        """The calls with nothing that can be read for arguments, once it is known whether they were cut: they are, when the
+        output limit ended the answer right behind them."""
+        calls, self._unread = self._unread, []
+        out: list[Payload] = []
+        for call in calls:
+            if finish is not None and arguments.is_cut(call.arguments, finish, last=True):
+                self._asked.losses.append(CUT_CALL)
+            else:
+                out.append(self._object(write_call(call, self._asked)))
+        return out
 
     def _last(self, finish: Finish) -> JSONObject:
         note_finish(finish, self._asked)
@@ -221,6 +235,9 @@ class GeminiStreamEncoder:
         return [self._object({"text": text, "thought": True} if part.kind == "reasoning" else {"text": text})]
 
     def _start(self, event: PartStarted) -> list[Payload]:
+        return [*self._settled(), *self._opened(event)]
+
+    def _opened(self, event: PartStarted) -> list[Payload]:
         self._part = event
         self._arguments = []
         if event.kind == "refusal":
@@ -246,7 +263,10 @@ class GeminiStreamEncoder:
                 custom=part.custom,
                 minted=part.minted,
             )
-            return [self._object(write_call(call, self._asked))]
+            if call.custom or arguments.read(call.arguments):
+                return [self._object(write_call(call, self._asked))]
+            self._unread.append(call)
+            return []
         if signature is None or part.kind == "media":
             return []
         closing = signed({"text": "", "thought": True} if part.kind == "reasoning" else {"text": ""}, signature)

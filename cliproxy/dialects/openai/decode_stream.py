@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import attrs
 
-from cliproxy.dialects import faults, finishes
+from cliproxy.dialects import arguments, faults, finishes
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, integer, objects
 from cliproxy.dialects.openai.response import read_image, read_signature, read_usage
@@ -171,11 +171,9 @@ class StreamDecoder:
             call.id = call.id or filled(fragment.get("id"))
             call.name = call.name or filled(spoken.get("name"))
             call.signature = call.signature or read_signature(fragment)
-        arguments = spoken.get("input" if call.custom else "arguments")
-        if isinstance(arguments, dict):
-            arguments = dumps_text(arguments)
-        if isinstance(arguments, str):
-            call.held += arguments
+        stated = spoken.get("input" if call.custom else "arguments")
+        if stated is not None:
+            call.held += stated if isinstance(stated, str) else arguments.as_text(stated)
         if call.key is None and call.id and call.name:
             self._start_call(call, out)
         if call.key is not None and call.held and not call.custom:
@@ -191,8 +189,9 @@ class StreamDecoder:
     def _end_call(self, call: _Call, out: list[Event]) -> None:
         """Nothing more can come: a call without an id gets one, one without a name is none."""
         if call.key is None:
-            if not call.name:
+            if not (call.name or arguments.read(call.held) != {}):
                 return
+            call.name = call.name or arguments.UNNAMED
             minted = call.id is None
             call.id = call.id or self._mint("call_")
             self._start_call(call, out, minted=minted)

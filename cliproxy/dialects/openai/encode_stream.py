@@ -41,6 +41,7 @@ class StreamEncoder:
         self._index = -1
         self._images = 0
         self._sent = False
+        self._bare = False
         self._free_text = custom_tools(asked)
         self._input: list[str] | None = None
         self._usage: Usage | None = None
@@ -75,6 +76,14 @@ class StreamEncoder:
         return [self._chunk({"role": "assistant", "content": ""})]
 
     def _start(self, event: PartStarted) -> list[Payload]:
+        return [*self._owed(), *self._opened(event)]
+
+    def _owed(self) -> list[Payload]:
+        """The empty arguments of a call that had none: told when it is known that the output limit did not cut it."""
+        owed, self._bare = self._bare, False
+        return self._delta("{}") if owed else []
+
+    def _opened(self, event: PartStarted) -> list[Payload]:
         self._open = event
         self._member = _TEXT_MEMBER.get(event.kind)
         if event.kind == "tool_call":
@@ -91,7 +100,7 @@ class StreamEncoder:
         self._index += 1
         self._sent = False
         name = self._asked.tool_names.get(event.name or "", event.name or "")
-        call: JSONObject = {"index": self._index, "id": event.call_id}
+        call: JSONObject = {"index": self._index, "id": self._asked.call_id(event.call_id or "")}
         if name in self._free_text or event.custom:
             self._input = []
             call |= {"type": "custom", "custom": {"name": name, "input": ""}}
@@ -123,11 +132,13 @@ class StreamEncoder:
             text = None if part.custom else custom_input(whole)
             custom = {"index": self._index, "custom": {"input": whole if text is None else text}}
             return [self._chunk({"tool_calls": [custom]})]
-        return [] if self._sent else self._delta("{}")
+        self._bare = not self._sent
+        return []
 
     def _finish(self, finish: Finish) -> list[Payload]:
         note_finish(self._asked.losses, finish)
-        out: list[Payload] = [self._chunk({}, finish.unified)]
+        out: list[Payload] = [] if finish.unified == "length" else self._owed()
+        out.append(self._chunk({}, finish.unified))
         if self._asked.include_usage:
             out.append({**self._head, "choices": [], "usage": write_usage(self._usage)})
         out.append(DONE)

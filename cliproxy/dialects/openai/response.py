@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects import faults, finishes, media
+from cliproxy.dialects import arguments, faults, finishes, media
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, number, objects
 from cliproxy.dialects.toolids import call_arguments, custom_input
@@ -101,16 +101,20 @@ def _read_call(item: JSONObject, mint: Mint) -> ToolCallPart | None:
     custom = item.get("custom")
     spoken = custom if isinstance(custom, dict) else item.get("function")
     name = filled(member(spoken, "name"))
-    if name is None:
-        return None
-    if isinstance(custom, dict):
-        arguments = dumps_text({"input": custom.get("input") or ""})
-    else:
-        stated = member(spoken, "arguments")
-        arguments = stated if isinstance(stated, str) else dumps_text(stated or {})
+    stated = member(spoken, "arguments")
     call_id = filled(item.get("id"))
+    if isinstance(custom, dict):
+        text = dumps_text({"input": custom.get("input") or ""})
+    else:
+        text = stated if isinstance(stated, str) else arguments.as_text(stated)
+    if name is None and arguments.read(text) == {}:
+        return None  # neither what nor with what: no call
     return ToolCallPart(
-        call_id or mint("call_"), name, arguments or "{}", signature=read_signature(item), minted=call_id is None
+        call_id or mint("call_"),
+        name or arguments.UNNAMED,
+        text,
+        signature=read_signature(item),
+        minted=call_id is None,
     )
 
 
@@ -143,7 +147,7 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
         "choices": [
             {
                 "index": index,
-                "message": _write_message(parts, asked),
+                "message": _write_message(parts, finish, asked),
                 "finish_reason": finish.unified,
                 "logprobs": None,
             }
@@ -153,7 +157,7 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
     }
 
 
-def _write_message(parts: list[Part], asked: AnswerContext) -> JSONObject:
+def _write_message(parts: list[Part], finish: Finish, asked: AnswerContext) -> JSONObject:
     texts: list[str] = []
     refusals: list[str] = []
     thoughts: list[str] = []
@@ -168,7 +172,8 @@ def _write_message(parts: list[Part], asked: AnswerContext) -> JSONObject:
             if part.text.strip():
                 thoughts.append(part.text)
         elif isinstance(part, ToolCallPart):
-            calls.append(write_call(part, asked, free_text))
+            cut = arguments.is_cut(part.arguments, finish, last=part is parts[-1])
+            calls.append(write_call(part, asked, free_text, cut=cut))
         elif isinstance(part, MediaPart) and part.kind == "image":
             images.append(write_image(part, len(images)))
     message: JSONObject = {"role": "assistant", "content": "".join(texts) or None}
@@ -205,17 +210,17 @@ def custom_tools(asked: AnswerContext) -> frozenset[str]:
     return frozenset(tool.name for tool in asked.request.tools if isinstance(tool, FunctionTool) and tool.custom)
 
 
-def write_call(call: ToolCallPart, asked: AnswerContext, free_text: frozenset[str]) -> JSONObject:
+def write_call(call: ToolCallPart, asked: AnswerContext, free_text: frozenset[str], *, cut: bool = False) -> JSONObject:
     """A call in the client's spelling; one of a free-text tool is unwrapped from ``{"input": text}`` again."""
     name = asked.tool_names.get(call.name, call.name)
     if name in free_text:
         text = call.arguments if call.custom else custom_input(call.arguments)
         custom = {"name": name, "input": call.arguments if text is None else text}
-        return {"id": call.id, "type": "custom", "custom": custom}
+        return {"id": asked.call_id(call.id), "type": "custom", "custom": custom}
     out: JSONObject = {
-        "id": call.id,
+        "id": asked.call_id(call.id),
         "type": "function",
-        "function": {"name": name, "arguments": call_arguments(call)},
+        "function": {"name": name, "arguments": call.arguments if cut else call_arguments(call)},
     }
     if call.signature is not None:
         out["extra_content"] = write_signature(call.signature)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cliproxy.dialects import arguments
 from cliproxy.dialects.interface import AnswerContext, Payload
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.errors import stream_error, terminal_error
@@ -44,6 +45,7 @@ class StreamEncoder:
         self._delta: str | None = None
         self._delta_members: JSONObject = {}
         self._text: list[str] = []
+        self._held: tuple[JSONObject, tuple[str, PartStarted] | None] | None = None
         self._redacted = items.Redacted()
         self._usage: Usage | None = None
 
@@ -94,6 +96,9 @@ class StreamEncoder:
         return self._event("response.output_item.done", output_index=index, item=item)
 
     def _start(self, event: PartStarted) -> list[Payload]:
+        return [*self._closed(None), *self._opened(event)]
+
+    def _opened(self, event: PartStarted) -> list[Payload]:
         self._open = event
         self._text = []
         self._delta = None
@@ -141,11 +146,21 @@ class StreamEncoder:
             told = self._event("response.refusal.done", **self._place, refusal=text)
         else:
             told = self._event("response.output_text.done", **self._place, text=text, logprobs=[])
-        return [
-            told,
-            self._event("response.content_part.done", **self._place, part=part),
-            self._done(items.message_item(self._item["id"], [part])),
-        ]
+        self._held = (items.message_item(self._item["id"], [part]), None)
+        return [told, self._event("response.content_part.done", **self._place, part=part)]
+
+    # items that the output limit may have cut: that is known when something follows, or when the answer ends
+
+    def _closed(self, finish: Finish | None) -> list[Payload]:
+        """The end of the item that waited for it."""
+        held, self._held = self._held, None
+        if held is None:
+            return []
+        item, call = held
+        if call is not None:
+            return self._close_call(*call, finish)
+        cut = finish is not None and items.is_incomplete(finish, self._output, item)
+        return [self._done({**item, "status": "incomplete"} if cut else item)]
 
     # reasoning
 
@@ -186,16 +201,23 @@ class StreamEncoder:
         return [self._add(item)]
 
     def _end_call(self, text: str, start: PartStarted) -> list[Payload]:
-        item = items.close_call(self._item, text, custom=start.custom)
+        if not start.custom and arguments.read(text):
+            return self._close_call(text, start, None)
+        self._held = (self._item, (text, start))
+        return []
+
+    def _close_call(self, text: str, start: PartStarted, finish: Finish | None) -> list[Payload]:
+        cut = finish is not None and items.is_cut(text, finish, custom=start.custom, last=True)
+        item = items.close_call(self._item, text, self._asked.losses, custom=start.custom, cut=cut)
+        if cut:
+            return [self._done(item)]
         out: list[Payload] = []
         if item["type"] == "function_call":
-            arguments = item["arguments"]
+            said = item["arguments"]
             if not text:
-                out.append(self._event("response.function_call_arguments.delta", **self._place, delta=arguments))
+                out.append(self._event("response.function_call_arguments.delta", **self._place, delta=said))
             out.append(
-                self._event(
-                    "response.function_call_arguments.done", **self._place, arguments=arguments, name=item["name"]
-                )
+                self._event("response.function_call_arguments.done", **self._place, arguments=said, name=item["name"])
             )
         elif item["type"] == "custom_tool_call":
             if item["input"]:
@@ -214,9 +236,9 @@ class StreamEncoder:
 
     def _finish(self, finish: Finish) -> list[Payload]:
         items.note_finish(self._asked.losses, finish)
+        out = self._closed(finish)
         said = [*self._output]
         redacted = self._redacted.items(len(said), self._stem)
-        out: list[Payload] = []
         for item in redacted:
             out += [self._add({**item, "encrypted_content": None}), self._done(item)]
         response = items.finished(self._base or {}, said, redacted, finish, self._usage)
@@ -226,5 +248,6 @@ class StreamEncoder:
     def _fail(self, detail: ErrorDetail) -> list[Payload]:
         if self._base is None:
             return terminal_error(detail, self._sequence)
+        ended = self._closed(None) if self._held is not None and self._held[1] is None else []
         response = {**self._base, "status": "failed", "error": stream_error(detail), "output": self._output}
-        return [self._event("response.failed", response=response)]
+        return [*ended, self._event("response.failed", response=response)]

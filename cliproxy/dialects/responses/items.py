@@ -6,11 +6,11 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects import finishes, signatures
+from cliproxy.dialects import arguments, finishes, signatures
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.members import filled, integer, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
-from cliproxy.dialects.toolids import arguments_object, custom_input
+from cliproxy.dialects.toolids import custom_input
 from cliproxy.ir.content import MediaPart, Signature
 from cliproxy.ir.events import Finish
 from cliproxy.ir.loss import Loss
@@ -71,10 +71,10 @@ def envelope(asked: AnswerContext, id_: str, model: str | None, created: int | N
 def finished(
     base: JSONObject, output: list[JSONObject], redacted: list[JSONObject], finish: Finish, usage: Usage | None
 ) -> JSONObject:
-    """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason, which is the last
-    item's too. ``redacted`` follows ``output`` (see :class:`Redacted`)."""
+    """The envelope of an answer that ended cleanly: ``completed``, or ``incomplete`` with the reason, which is a last
+    message's too; a call's status is its own. ``redacted`` follows ``output`` (see :class:`Redacted`)."""
     reason = _incomplete_reason(output, finish)
-    if reason is not None and output and output[-1]["type"] in ("message", "function_call"):
+    if reason is not None and output and output[-1]["type"] == "message":
         output = [*output[:-1], {**output[-1], "status": "incomplete"}]
     return {
         **base,
@@ -83,6 +83,11 @@ def finished(
         "output": [*output, *redacted],
         "usage": write_usage(usage),
     }
+
+
+def is_incomplete(finish: Finish, output: list[JSONObject], item: JSONObject) -> bool:
+    """Whether an answer that ends with ``item`` is incomplete, and the item with it."""
+    return _incomplete_reason([*output, item], finish) is not None
 
 
 def _incomplete_reason(output: list[JSONObject], finish: Finish) -> str | None:
@@ -209,11 +214,13 @@ class ToolNames:
 
     def __init__(self, asked: AnswerContext) -> None:
         self._names = asked.tool_names
+        self._call_id = asked.call_id
         tools = asked.request.tools if asked.request is not None else []
         self._tools = {tool.name: tool for tool in tools if isinstance(tool, FunctionTool)}
 
     def open_item(self, call_id: str, wire_name: str, *, custom: bool) -> JSONObject:
         """The item of a call that begins: its kind, id and name are known, its arguments are not."""
+        call_id = self._call_id(call_id)
         name = self._names.get(wire_name, wire_name)
         tool = self._tools.get(name)
         special = tool.extras.members if tool is not None and tool.extras is not None else {}
@@ -230,7 +237,14 @@ class ToolNames:
         if "namespace" in special:
             spelt["namespace"] = special["namespace"]
         if tool.custom if tool is not None else custom:
-            return {"id": f"ctc_{call_id}", "type": "custom_tool_call", "call_id": call_id, **spelt, "input": ""}
+            return {
+                "id": f"ctc_{call_id}",
+                "type": "custom_tool_call",
+                "status": "in_progress",
+                "call_id": call_id,
+                **spelt,
+                "input": "",
+            }
         return {
             "id": f"fc_{call_id}",
             "type": "function_call",
@@ -241,15 +255,26 @@ class ToolNames:
         }
 
 
-def close_call(item: JSONObject, arguments: str, *, custom: bool) -> JSONObject:
-    """The item of a call that ended. ``custom`` says that ``arguments`` is free text already, not JSON."""
+def close_call(item: JSONObject, said: str, losses: list[Loss], *, custom: bool, cut: bool = False) -> JSONObject:
+    """The item of a call that ended.
+
+    :param custom: ``said`` is free text already, not JSON.
+    :param cut: the output limit ended it: it is incomplete, with what there is of its arguments.
+    """
+    item = {**item, "status": "incomplete" if cut else "completed"}
     if item["type"] == "tool_search_call":
-        return {**item, "status": "completed", "arguments": arguments_object(arguments)}
+        return {**item, "arguments": arguments.as_object(said, losses)}
     if item["type"] == "custom_tool_call":
-        text = None if custom else custom_input(arguments)
-        return {**item, "input": arguments if text is None else text}
-    spelt = dumps_text({"input": arguments}) if custom else arguments or "{}"
-    return {**item, "status": "completed", "arguments": spelt}
+        text = None if custom else custom_input(said)
+        return {**item, "input": said if text is None else text}
+    if custom:
+        return {**item, "arguments": dumps_text({"input": said})}
+    return {**item, "arguments": said if cut else arguments.spelt(said) or "{}"}
+
+
+def is_cut(said: str, finish: Finish, *, custom: bool, last: bool) -> bool:
+    """Whether the output limit cut the call: free text has no end that could be missed, and is cut when it is the last."""
+    return finish.unified == "length" and last if custom else arguments.is_cut(said, finish, last=last)
 
 
 def note_finish(losses: list[Loss], finish: Finish) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.dialects import faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
@@ -12,6 +12,7 @@ from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
+from cliproxy.ir.events import Finish
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.jsontypes import JSONObject, dumps_text
@@ -96,8 +97,8 @@ def call_text(item: JSONObject) -> str:
     if item.get("type") == "custom_tool_call":
         text = item.get("input")
         return dumps_text({"input": text}) if isinstance(text, str) and text else ""
-    arguments = item.get("arguments")
-    return arguments if isinstance(arguments, str) else dumps_text(arguments) if arguments else ""
+    stated = item.get("arguments")
+    return stated if isinstance(stated, str) else arguments.as_text(stated) if stated else ""
 
 
 def _spoken(item: JSONObject) -> list[Part]:
@@ -115,9 +116,9 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
     if response.extras is not None and response.extras.origin == "responses":
         return response.extras.members
     id_ = items.response_id(response.id, asked)
-    output = _Output(id_.removeprefix("resp_"), asked)
+    output = _Output(id_.removeprefix("resp_"), asked, response.finish)
     for part in response.parts:
-        output.add(part)
+        output.add(part, last=part is response.parts[-1])
     items.note_finish(asked.losses, response.finish)
     if response.alternatives:
         asked.losses.append(Loss("additional candidates", meaning=True))
@@ -129,14 +130,15 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
 class _Output:
     """The items of a whole answer; text and refusals in a row are one message, text in a row is one part."""
 
-    def __init__(self, stem: str, asked: AnswerContext) -> None:
+    def __init__(self, stem: str, asked: AnswerContext, finish: Finish) -> None:
+        self._finish = finish
         self.items: list[JSONObject] = []
         self.redacted = items.Redacted()
         self.stem = stem
         self._asked = asked
         self._names = items.ToolNames(asked)
 
-    def add(self, part: Part) -> None:
+    def add(self, part: Part, *, last: bool) -> None:
         if isinstance(part, TextPart):
             self._say(part)
         elif isinstance(part, ReasoningPart) and part.redacted is not None:
@@ -149,7 +151,8 @@ class _Output:
             if part.signature is not None:
                 self._asked.losses.append(Loss("reasoning signature"))
             item = self._names.open_item(part.id, part.name, custom=part.custom)
-            self.items.append(items.close_call(item, part.arguments, custom=part.custom))
+            cut = items.is_cut(part.arguments, self._finish, custom=part.custom, last=last)
+            self.items.append(items.close_call(item, part.arguments, self._asked.losses, custom=part.custom, cut=cut))
         elif isinstance(part, MediaPart) and part.kind == "image" and part.data is not None:
             self.items.append(items.image_item(self._id("ig"), part))
 

@@ -208,7 +208,7 @@ class Encoding(SynchronousTestCase):
             ]
         )  # fmt: skip
         calls, results = body["messages"][1]["content"], body["messages"][2]["content"]
-        self.assertEqual([call["input"] for call in calls], [{"k": "v"}, {}])
+        self.assertEqual([call["input"] for call in calls], [{"k": "v"}, {"unparsed_arguments": "nonsense"}])
         self.assertEqual([block["type"] for block in results], ["tool_result", "tool_result", "text"])
         ids = [call["id"] for call in calls]
         self.assertEqual(ids, [result["tool_use_id"] for result in results[:2]])

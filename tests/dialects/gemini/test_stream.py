@@ -197,14 +197,17 @@ class Encoding(SynchronousTestCase):
             {"text": "No."},
             {"inlineData": {"mimeType": "image/png", "data": "QUJD"}},
             {"functionCall": {"name": "Client.Name", "args": {"k": "é"}, "id": "c1"}, "thoughtSignature": "QUJD"},
-            {"functionCall": {"name": "f", "args": {}}},
+            {"functionCall": {"name": "f", "args": {"unparsed_arguments": "nonsense"}}},
             {"functionCall": {"name": "patch", "args": {"input": "text"}, "id": "c3"}},
             {"text": ""},
         ])  # fmt: skip
         self.assertEqual(written[-1]["usageMetadata"], {
             "promptTokenCount": 10, "candidatesTokenCount": 3, "totalTokenCount": 15, "thoughtsTokenCount": 2,
             "cachedContentTokenCount": 4})  # fmt: skip
-        self.assertEqual([loss.what for loss in asked.losses], ["redacted_thinking", "refusal marker"])
+        self.assertEqual(
+            [loss.what for loss in asked.losses],
+            ["redacted_thinking", "refusal marker", "arguments that are no object"],
+        )
 
     def test_one_id_and_model_throughout(self) -> None:
         """Every object repeats the same id and model; what was not said is minted, and the client's own."""

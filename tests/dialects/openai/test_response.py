@@ -86,7 +86,7 @@ def test_an_answers_parts_are_read_in_order() -> None:
         ReasoningPart("r", from_dialect="openai"),
         TextPart("a"),
         MediaPart("image", mime="image/png", data="AA=="),
-        ToolCallPart("call_000000000000000000000001", "f", "{}", minted=True),
+        ToolCallPart("call_000000000000000000000001", "f", "", minted=True),
         ToolCallPart("c2", "g", '{"a":1}', signature=Signature("gemini", "QUJD")),
         ToolCallPart("c3", "h", '{"input":"raw"}'),
     ]

@@ -128,10 +128,12 @@ def test_a_call_starts_when_id_and_name_are_known() -> None:
     ]  # fmt: skip
 
 
-def test_a_call_without_an_id_gets_one_and_one_without_a_name_is_none() -> None:
-    """At the end a nameless call is dropped and an id is made up for a named one."""
-    events = content(call(0, "{}", name="f"), call(1, "{}", id="c2"))
-    assert [event.call_id for event in events if isinstance(event, PartStarted)] == ["call_000000000000000000000001"]
+def test_a_call_without_an_id_gets_one_and_one_without_a_name_too() -> None:
+    """At the end an id is made up for a named call, and a name no client has for a nameless one that says
+    something."""
+    events = content(call(0, "{}", name="f"), call(1, '{"a":1}', id="c2"), call(2, "{}", id="c3"))
+    begun = [(event.call_id, event.name) for event in events if isinstance(event, PartStarted)]
+    assert begun == [("call_000000000000000000000001", "f"), ("c2", "unnamed_tool")]
 
 
 def test_missing_indexes_mean_the_place_in_the_array() -> None:

@@ -247,7 +247,8 @@ CODEX = {
         ),
         (
             ToolCallPart("c", "apply_patch", '{"input":"diff"}'),
-            {"id": "ctc_c", "type": "custom_tool_call", "call_id": "c", "name": "apply_patch", "input": "diff"},
+            {"id": "ctc_c", "type": "custom_tool_call", "status": "completed",
+             "call_id": "c", "name": "apply_patch", "input": "diff"},
         ),
         (
             ToolCallPart("c", "tool_search", '{"q":1}'),
@@ -256,7 +257,8 @@ CODEX = {
         ),
         (
             ToolCallPart("c", "other", "raw", custom=True),
-            {"id": "ctc_c", "type": "custom_tool_call", "call_id": "c", "name": "other", "input": "raw"},
+            {"id": "ctc_c", "type": "custom_tool_call", "status": "completed",
+             "call_id": "c", "name": "other", "input": "raw"},
         ),
     ],
 )  # fmt: skip

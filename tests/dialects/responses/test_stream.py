@@ -432,7 +432,7 @@ def test_codex_is_called_in_its_own_terms() -> None:
     ],
 )
 def test_the_finish_names_the_terminal_event(finish: Any, kind: str, reason: str | None) -> None:
-    """An answer that was cut ends in ``incomplete`` and marks its last item; events already sent are not changed."""
+    """An answer that was cut ends in ``incomplete`` and marks its last item, in its own event too."""
     events: list[Event] = [
         ResponseStarted(),
         PartStarted(1, "text"),
@@ -445,7 +445,7 @@ def test_the_finish_names_the_terminal_event(finish: Any, kind: str, reason: str
     assert payloads[-1]["type"] == f"response.{kind}"
     assert (payloads[-1]["response"]["incomplete_details"] or {}).get("reason") == reason
     assert payloads[-1]["response"]["output"][0]["status"] == kind
-    assert payloads[-2]["item"]["status"] == "completed"
+    assert payloads[-2]["item"]["status"] == kind
 
 
 def test_a_failure_keeps_what_was_said() -> None:
