@@ -51,13 +51,12 @@ def thinking_of(word: str, summary: str | None = None) -> Thinking | None:
 
 
 def effort_word(thinking: Thinking) -> str | None:
-    """Neutral thinking as OpenAI's effort word; None where it asks for no effort (Gemini's includeThoughts alone)."""
+    """Neutral thinking as OpenAI's effort word; None where it asks for no effort (Gemini's includeThoughts alone), or
+    leaves it to the model, for which OpenAI has no word."""
     if thinking.mode == "none":
         return "none"
     if thinking.mode == "budget":
         return None if thinking.budget is None else level_of(thinking.budget)
-    if thinking.mode == "auto":
-        return "auto"
     if thinking.mode == "adaptive":
-        return thinking.level or "auto"
+        return thinking.level
     return thinking.level if thinking.mode == "level" else None

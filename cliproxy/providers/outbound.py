@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import attrs
 
@@ -30,6 +31,9 @@ from cliproxy.providers.registry import PROVIDERS
 from cliproxy.routing import payload_rules, thinking
 from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Payload, Settings
+
+#: Members of a body that say how its model is to be sampled (Gemini's, elsewhere, are taken by all of its models).
+_SAMPLING: Final = ("temperature", "top_p", "top_k")
 
 
 @attrs.define
@@ -179,8 +183,12 @@ def _adjust(
         provider=outbound.source.name,
         suffix=candidate.suffix,
         info=candidate.info,
+        said=inbound.decoded(outbound.asked.mint).thinking if translated else None,
         codex=translated and provider.kind == "codex" and is_chatgpt(candidate.credential.base_url),
     )
+    if not candidate.info.samples:
+        named = [name for name in _SAMPLING if body.pop(name, None) is not None]
+        outbound.losses.extend(Loss(f"{name}: {candidate.model} takes none", name) for name in named)
     if rules != Payload():
         names = (candidate.model, candidate.alias, thinking.parse_suffix(inbound.model)[0], inbound.model)
         protocol = "openai-response" if inbound.operation is Operation.COMPACT else provider.protocol

@@ -23,6 +23,8 @@ class ModelInfo:
     :ivar known: the catalogue (or the configuration by an alias of a catalogued name) knows how it thinks; False is
         user-defined: nothing is validated or clamped.
     :ivar thinking: None with ``known`` means it cannot think, and thinking fields are removed.
+    :ivar samples: it takes temperature, ``top_p`` and ``top_k``.
+    :ivar hides_thoughts: the text of its thinking is left out unless ``display`` asks for a summary.
     :ivar created: Unix seconds, 0 unknown.
     :ivar methods: Gemini's ``supportedGenerationMethods``; empty when nothing is known of them.
     """
@@ -30,6 +32,8 @@ class ModelInfo:
     id: str
     known: bool = False
     thinking: Capability | None = None
+    samples: bool = True
+    hides_thoughts: bool = False
     created: int = 0
     owned_by: str = ""
     display_name: str = ""

@@ -93,7 +93,7 @@ def _offers(credential: Credential, now: int, learned: Learned) -> Iterator[Cand
 
 def described(credential: Credential, name: str, listed: ModelInfo | None = None) -> ModelInfo:
     """What is known of a vendor's model that no entry names: from its list, from the catalogue, from the kept facts."""
-    record = known(name) or known(undated(name)) or ModelInfo(name)
+    record = known(name) or ModelInfo(name)
     facts = shipped().find(name, credential.vendor)
     told = listed or ModelInfo(name)
     return attrs.evolve(
@@ -109,18 +109,17 @@ def described(credential: Credential, name: str, listed: ModelInfo | None = None
 
 
 def _configured(credential: Credential, now: int) -> Iterator[Candidate]:
-    user_defined = {served.alias.lower() for served in credential.serves if served.user_defined}
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)
-        info = _info(served, model, credential, now, model.lower() not in user_defined)
+        info = _info(served, model, credential, now)
         yield Candidate(credential, model, suffix, served.alias, info)
 
 
-def _info(served: Served, model: str, credential: Credential, now: int, validated: bool) -> ModelInfo:
+def _info(served: Served, model: str, credential: Credential, now: int) -> ModelInfo:
     """What is known of a served model.
 
-    The look-up key is the upstream's name (thinking.md 4): first among what the entry itself registers, where a configured
-    id equal to it hides the catalogue (``validated`` False), then in the catalogue.
+    The look-up key is the upstream's name (thinking.md 4): an alias keeps the catalogue's facts, one that equals the name
+    too (reports.md 7).
     """
     record = known(model)
     if not served.user_defined:
@@ -128,7 +127,7 @@ def _info(served: Served, model: str, credential: Credential, now: int, validate
     return attrs.evolve(
         record or ModelInfo(served.alias),
         id=served.alias,
-        known=record is not None and validated,
+        known=record is not None,
         created=now,
         owned_by=_owner(credential),
         display_name=model,

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Mapping
+from functools import lru_cache
+
+import attrs
 
 from cliproxy.routing.capability import Capability, ModelInfo
+from cliproxy.routing.families import series_of, successor_of, undated, variant_of
 
 _LOW_TO_HIGH = ("low", "medium", "high")
 _LOW_TO_XHIGH = (*_LOW_TO_HIGH, "xhigh")
@@ -41,6 +45,8 @@ def _claude(
         display_name=name,
         context_length=context,
         max_completion_tokens=output,
+        samples=thinking is not _CLAUDE_EFFORT,
+        hides_thoughts=thinking is _CLAUDE_EFFORT,
     )
 
 
@@ -68,7 +74,9 @@ def _gemini(
     )
 
 
-def _gpt(id: str, name: str, date: str, thinking: Capability | None, context: int = 400_000) -> ModelInfo:
+def _gpt(
+    id: str, name: str, date: str, thinking: Capability | None, context: int = 400_000, samples: bool = True
+) -> ModelInfo:
     return ModelInfo(
         id,
         known=True,
@@ -79,6 +87,7 @@ def _gpt(id: str, name: str, date: str, thinking: Capability | None, context: in
         version=id,
         context_length=context,
         max_completion_tokens=128_000,
+        samples=samples,
     )
 
 
@@ -97,7 +106,7 @@ def _other(id: str, owner: str, thinking: Capability | None, context: int = 0, o
 _CLAUDE_BUDGET = Capability(1024, 128_000)
 _CLAUDE_BUDGET_OR_NONE = Capability(1024, 128_000, zero_allowed=True)
 _CLAUDE_TO_MAX = Capability(1024, 128_000, levels=(*_LOW_TO_HIGH, "max"), zero_allowed=True)
-_CLAUDE_XHIGH_TO_MAX = Capability(1024, 128_000, levels=_LOW_TO_MAX, zero_allowed=True)
+# From Claude Opus 4.7 on: no budgets, no sampling, thoughts shown only as a summary that is asked for (reports.md 7).
 _CLAUDE_EFFORT = Capability(levels=_LOW_TO_MAX, zero_allowed=True, dynamic_allowed=True)
 
 _GEMINI_FLASH = Capability(0, 24_576, zero_allowed=True, dynamic_allowed=True)
@@ -118,12 +127,12 @@ _CLAUDE = (
     _claude("claude-3-5-haiku-20241022", "Claude Haiku 3.5", "2024-10-22", 8_192, None, 128_000),
 )
 
-# After January 2026: levels beside budgets, then levels alone.
+# After January 2026: efforts beside budgets, then efforts alone.
 _CLAUDE_LATER = (
     _claude("claude-opus-4-6", "Claude Opus 4.6", "2026-02-05", 128_000, _CLAUDE_TO_MAX, 1_000_000),
     _claude("claude-sonnet-4-6", "Claude Sonnet 4.6", "2026-02-18", 64_000, _CLAUDE_TO_MAX),
-    _claude("claude-opus-4-7", "Claude Opus 4.7", "2026-04-16", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
-    _claude("claude-opus-4-8", "Claude Opus 4.8", "2026-05-28", 128_000, _CLAUDE_XHIGH_TO_MAX, 1_000_000),
+    _claude("claude-opus-4-7", "Claude Opus 4.7", "2026-04-16", 128_000, _CLAUDE_EFFORT, 1_000_000),
+    _claude("claude-opus-4-8", "Claude Opus 4.8", "2026-05-28", 128_000, _CLAUDE_EFFORT, 1_000_000),
     _claude("claude-sonnet-5", "Claude Sonnet 5", "2026-06-30", 128_000, _CLAUDE_EFFORT, 1_000_000),
     _claude("claude-opus-5", "Claude Opus 5", "2026-07-14", 128_000, _CLAUDE_EFFORT, 1_000_000),
 )
@@ -159,7 +168,7 @@ _IMAGEN = (
 )
 
 _CODEX = (
-    _gpt("gpt-5", "GPT-5", "2025-08-07", _levels(*_MINIMAL_TO_HIGH)),
+    _gpt("gpt-5", "GPT-5", "2025-08-07", _levels(*_MINIMAL_TO_HIGH), samples=False),
     _gpt("gpt-5-codex", "GPT-5 Codex", "2025-09-15", _levels(*_LOW_TO_HIGH)),
     _gpt("gpt-5-codex-mini", "GPT-5 Codex Mini", "2025-11-07", _levels(*_LOW_TO_HIGH)),
     _gpt("gpt-5.1", "GPT-5.1", "2025-11-12", _levels("none", *_LOW_TO_HIGH)),
@@ -218,9 +227,25 @@ _ELSEWHERE = (
     _other("minimax-m2.1", "iflow", _ANY_EFFORT),
 )
 
-_BY_NAME = {info.id.lower(): info for infos in (*CATALOGUE.values(), _ELSEWHERE) for info in infos}
+# OpenAI's older reasoning models, which think always and are not sampled.
+_O_SERIES = tuple(
+    attrs.evolve(_other(id, "openai", _levels(*_LOW_TO_HIGH), 200_000, 100_000), samples=False)
+    for id in ("o1", "o3", "o3-mini", "o3-pro", "o4-mini")
+)
+
+_EVERY = (*(info for infos in CATALOGUE.values() for info in infos), *_ELSEWHERE, *_O_SERIES)
+_BY_NAME = {info.id.lower(): info for info in _EVERY}
+_BY_UNDATED = {undated(info.id): info for info in reversed(_EVERY)}
+_SERIES = series_of(info for info in _EVERY if info.owned_by in ("anthropic", "google", "openai"))
 
 
+@lru_cache(maxsize=4096)
 def known(name: str) -> ModelInfo | None:
-    """The record of an upstream's model name (without suffix), in any case of letters; None when nobody knows it."""
-    return _BY_NAME.get(name.lower())
+    """The record of an upstream's model name (without suffix), in any case of letters; None when nobody knows it.
+
+    A name that is not listed has the record of the model it is a variant or a successor of
+    (:mod:`cliproxy.routing.families`).
+    """
+    bare = name.rpartition("/")[2]
+    listed = _BY_NAME.get(name.lower()) or _BY_NAME.get(bare.lower())
+    return listed or variant_of(bare, _BY_UNDATED) or successor_of(bare, _SERIES)

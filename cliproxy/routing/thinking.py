@@ -14,6 +14,7 @@ import attrs
 
 from cliproxy.dialects.effort import BUDGETS, level_of
 from cliproxy.errors import RequestFault
+from cliproxy.ir.request import Thinking
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing import thinking_fields as fields
 from cliproxy.routing.capability import Capability, ModelInfo
@@ -63,6 +64,7 @@ def apply(
     suffix: str | None,
     info: ModelInfo,
     codex: bool = False,
+    said: Thinking | None = None,
 ) -> None:
     """Run the stage on ``body``, in place.
 
@@ -70,22 +72,25 @@ def apply(
     :param provider: the dialect of ``body``.
     :param suffix: the raw text between the parentheses; None without any.
     :param info: the upstream model, by its name without suffix.
+    :param said: a foreign client's own words, which its body in another dialect may not have room for.
     :param codex: the provider is codex, which wants an effort of clients of other dialects: medium unless they said.
     :raises RequestFault: 400 with code UNKNOWN_LEVEL, LEVEL_NOT_SUPPORTED or BUDGET_OUT_OF_RANGE.
     """
-    said = fields.read(body, provider)
-    if codex and client != provider and said is None:
-        said = Config("level", level="medium")
-        fields.write_effort(body, provider, said.level)
+    stated = fields.read(body, provider)
+    if codex and client != provider and stated is None:
+        stated = Config("level", level="medium")
+        fields.write_effort(body, provider, stated.level)
         body["reasoning"].setdefault("summary", "auto")
-    wish = said if suffix is None else parse_value(suffix)
+    if said is not None and info.known and info.thinking is not None and info.thinking.levels:
+        stated = _own_words(said) or stated
+    wish = stated if suffix is None else parse_value(suffix)
     if not info.known:
         if wish is not None:
             _write_unchecked(body, wish, client, provider)
         return
     record = info.thinking
     if record is None or not (record.min > 0 or record.max > 0 or record.levels):
-        if said is not None:
+        if stated is not None:
             fields.remove(body, provider)
         return
     if wish is None:
@@ -95,8 +100,16 @@ def apply(
         _write_gemini(body, wish, record)
     elif provider == "claude":
         _write_claude(body, wish, info, record)
+        if client != provider and info.hides_thoughts:
+            fields.show_claude_summary(body)
     else:
         _write_effort(body, wish, record, provider)
+
+
+def _own_words(said: Thinking) -> Config | None:
+    """A client's effort word, as it said it: on the way through a dialect of budgets ``max`` would become less."""
+    word = said.level if said.mode in ("level", "adaptive") else None
+    return Config("level", level=word) if word and word.lower() in LEVELS else None
 
 
 def nearest(level: str, levels: Sequence[str]) -> str | None:
@@ -119,7 +132,10 @@ def _validated(wish: Config, record: Capability, client: str, provider: str, *, 
     elif provider == "claude":
         wish = _adaptive_instead(wish, client, from_suffix)
     if record.levels and wish.mode == "level":
-        wish = _listed(wish, record, client, provider)
+        across = client != provider and (
+            not from_suffix or (client in _BUDGET_DIALECTS and provider not in _BUDGET_DIALECTS)
+        )
+        wish = _listed(wish, record, across)
     strict = not from_suffix and client == provider and has_range and not wish.derived
     if wish.mode == "budget" and strict and not record.min <= wish.budget <= record.max:
         message = f"budget {wish.budget} out of range [{record.min},{record.max}]"
@@ -152,10 +168,15 @@ def _budget_as_level(wish: Config, record: Capability) -> Config:
         return AUTO
     if wish.mode != "budget":
         return wish
-    level = level_of(wish.budget)
+    level = _level_of(wish.budget)
     if level is None:
         raise RequestFault.bad(f"budget {wish.budget} cannot be converted to a valid level", code="UNKNOWN_LEVEL")
     return Config("level", level=nearest(level, record.levels) or level)
+
+
+def _level_of(budget: int) -> str | None:
+    """The level of a budget; the largest there is is ``max``, which not every vendor knows."""
+    return "max" if budget >= BUDGETS["max"] else level_of(budget)
 
 
 def _adaptive_instead(wish: Config, client: str, from_suffix: bool) -> Config:
@@ -163,18 +184,17 @@ def _adaptive_instead(wish: Config, client: str, from_suffix: bool) -> Config:
     if wish.mode == "auto":
         return fields.ADAPTIVE
     if wish.mode == "budget" and client != "claude" and not from_suffix:
-        return Config("level", level=level_of(wish.budget) or "medium", derived=True)
+        return Config("level", level=_level_of(wish.budget) or "medium", derived=True)
     return wish
 
 
-def _listed(wish: Config, record: Capability, client: str, provider: str) -> Config:
+def _listed(wish: Config, record: Capability, across: bool) -> Config:
     """The level, if the model lists it, or the nearest it lists where the client did not think in this model's
     levels."""
     word = wish.level.lower()
     levels = [level.lower() for level in record.levels]
     if word in levels:
         return wish
-    across = client in _BUDGET_DIALECTS and provider not in _BUDGET_DIALECTS
     other = nearest(word, levels) if across or wish.derived else None
     if other is None:
         message = f'level "{word}" not supported, valid levels: {", ".join(levels)}'
@@ -242,6 +262,8 @@ def _write_effort(body: JSONObject, wish: Config, record: Capability, provider: 
             fields.write_effort(body, provider, "none")
         elif word := wish.level or (record.levels[0] if record.levels else ""):
             fields.write_effort(body, provider, word)
+    elif wish.mode == "auto":
+        fields.remove(body, provider)  # no word of OpenAI's: the model's default
     elif not record.levels and (word := level_of(wish.budget) or ""):
         # A model of budgets behind an effort field: the field's own spelling of them.
         fields.write_effort(body, provider, word)
@@ -268,8 +290,10 @@ def _write_unchecked(body: JSONObject, wish: Config, client: str, provider: str)
             fields.write_claude_budget(body, wish.budget if wish.mode == "budget" else None)
     else:
         word = wish.level if wish.mode == "level" else level_of(wish.budget)
-        if word is not None:
+        if word is not None and wish.mode != "auto":
             fields.write_effort(body, provider, word)
+        elif wish.mode == "auto":
+            fields.remove(body, provider)
 
 
 def _counts_in_levels(client: str, provider: str) -> bool:

@@ -171,6 +171,13 @@ def write_claude_adaptive(body: JSONObject, effort: str | None) -> None:
     body["output_config"] = {**(output if isinstance(output, dict) else {}), "effort": effort}
 
 
+def show_claude_summary(body: JSONObject) -> None:
+    """Ask for the text of the thoughts, unless the body says how they are to be shown."""
+    thinking = body.get("thinking")
+    if isinstance(thinking, dict) and thinking.get("type") == "adaptive":
+        thinking.setdefault("display", "summarized")
+
+
 def _other_members(body: JSONObject) -> JSONObject:
     """What ``thinking`` says besides how much, ``display`` for one."""
     return {name: value for name, value in _object(body, "thinking").items() if name not in ("type", "budget_tokens")}

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.settings.model import ModelEntry, Routing, Streaming
+from cliproxy.settings.model import KeyEntry, ModelEntry, Routing, Secret, Streaming
 from tests.support.bodies import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES, chunk
 from tests.support.settings import compat, settings
 from tests.support.world import Call, Received, Vendor, World
@@ -634,3 +634,17 @@ class Strict(Worlds):
         self.assertEqual(call.status, 400)
         self.assertIn("audio", call.json["error"]["message"])
         self.assertEqual(self.vendors["claude"].requests, [])
+
+
+class Sampling(Worlds):
+    """A model that is not sampled."""
+
+    def test_what_a_model_does_not_take_is_left_out_and_counted(self) -> None:
+        """Claude Opus 4.7 refuses a temperature: it is not sent, and the answer says that something was lost."""
+        self.build(claude_api_key=(KeyEntry(api_key=Secret("k"), base_url="http://claude.test"),))
+        call = self.world.post("/v1/chat/completions", {**CHAT, "model": "claude-opus-4-7", "temperature": 0.2})
+        sent = self.vendors["claude"].last
+        self.assertNotIn("temperature", sent.json)
+        sent.answer(200, {**CLAUDE_ANSWER, "model": "claude-opus-4-7"})
+        self.world.flow()
+        self.assertGreaterEqual(int(call.headers.get("x-cliproxy-losses", 0)), 1)

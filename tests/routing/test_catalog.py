@@ -84,11 +84,11 @@ def test_an_alias_with_a_suffix_in_its_name_is_looked_up_without_it_and_keeps_it
     assert (candidate.model, candidate.suffix, candidate.info.known) == ("claude-opus-4-5-20251101", "low", True)
 
 
-def test_a_name_configured_as_itself_is_user_defined_and_so_is_an_alias_of_it() -> None:
+def test_a_name_configured_as_itself_keeps_the_catalogues_facts_and_so_does_an_alias_of_it() -> None:
     name = "claude-opus-4-5-20251101"
     found = catalog(claude_api_key=(claude((name, ""), (name, "opus")),))
-    assert not info_of(found, name).known
-    assert not info_of(found, "opus").known
+    assert info_of(found, name).known
+    assert info_of(found, "opus").known
 
 
 def test_a_name_nobody_knows_is_user_defined() -> None:

@@ -83,3 +83,46 @@ def test_every_provider_lists_the_models_it_listed_in_january() -> None:
 def test_no_id_is_listed_twice_by_one_provider() -> None:
     for infos in CATALOGUE.values():
         assert len({info.id.lower() for info in infos}) == len(infos)
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
+        ("claude-opus-4-7-20260416", "claude-opus-4-7"),
+        ("anthropic/claude-opus-4.7", "claude-opus-4-7"),
+        ("claude-opus-4-9", "claude-opus-4-8"),
+        ("claude-opus-5-5", "claude-opus-5"),
+        ("claude-sonnet-6", "claude-sonnet-5"),
+        ("claude-opus-latest", "claude-opus-5"),
+        ("gpt-5-mini", "gpt-5"),
+        ("gpt-5.2-2025-12-11", "gpt-5.2"),
+        ("gpt-6", "gpt-5.5"),
+        ("o3-mini-2025-01-31", "o3-mini"),
+        ("gemini-3.9-flash", "gemini-3.7-flash"),
+        ("gemini-4-pro", "gemini-3.1-pro-preview"),
+    ],
+)
+def test_a_variant_or_a_newer_member_has_the_row_of_its_family(name: str, like: str) -> None:
+    """It thinks, samples and ends as the listed model does."""
+    found, listed = known(name), known(like)
+    assert found is not None and listed is not None
+    facts = ("thinking", "samples", "hides_thoughts", "max_completion_tokens", "context_length")
+    assert [getattr(found, fact) for fact in facts] == [getattr(listed, fact) for fact in facts]
+
+
+@pytest.mark.parametrize(
+    "name", ["claude-3-opus-20240229", "gpt-4o", "gpt-4.1", "gpt-oss-120b", "gemini-2.0-flash", "homemade",
+             "gemini-2.5-flash-preview-tts", "gpt-4o-realtime", "llama-3.3-70b", ""]
+)  # fmt: skip
+def test_older_members_and_other_kinds_have_no_row(name: str) -> None:
+    """Nothing is assumed of them."""
+    assert known(name) is None
+
+
+def test_from_claude_opus_4_7_on_there_is_no_sampling_and_no_budget() -> None:
+    """The row says so, for each of them."""
+    for name in ("claude-opus-4-7", "claude-opus-4-8", "claude-sonnet-5", "claude-opus-5", "claude-opus-9"):
+        info = known(name)
+        assert info is not None and info.thinking is not None
+        assert (info.samples, info.thinking.max, "max" in info.thinking.levels) == (False, 0, True)

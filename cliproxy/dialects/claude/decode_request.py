@@ -101,11 +101,12 @@ def _thinking(body: JSONObject) -> Thinking | None:
     stated = body.get("thinking")
     kind = member(stated, "type")
     budget = integer(member(stated, "budget_tokens"))
+    effort = filled(member(body.get("output_config"), "effort"))
+    level = effort.strip().lower() if effort else None
     if kind == "disabled":
         return Thinking("none")
     if kind in ("adaptive", "between_tools"):
-        effort = filled(member(body.get("output_config"), "effort"))
-        return Thinking("adaptive", level=effort.strip().lower() if effort else None)
-    if kind != "enabled":
-        return None
+        return Thinking("adaptive", level=level)
+    if kind != "enabled":  # effort stands without thinking too
+        return Thinking("level", level=level) if level else None
     return Thinking("auto") if budget is None else Thinking("budget", budget=budget)
