@@ -56,6 +56,7 @@ setup(
         "google-re2>=1.1.20251105",
         "klein>=24.8",
         "orjson>=3.11.6",
+        "prometheus-client>=0.22",
         "PyYAML>=6.0",
         "ruamel.yaml>=0.18",
         "tomlkit>=0.12",

@@ -6,11 +6,12 @@ import os
 import random
 import string
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 import attrs
+from klein import Klein
 from twisted.application.service import MultiService
 from twisted.application.strports import service as listening
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -38,10 +39,12 @@ from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
 from cliproxy.management.app import ManagementRoutes
+from cliproxy.management.numbers import NumberRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay.budget import Budget
 from cliproxy.relay.in_flight import InFlight
+from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
@@ -50,6 +53,8 @@ from cliproxy.settings.startup_checks import refusals
 from cliproxy.upstream.client import Client
 from cliproxy.usage.database import IN_MEMORY
 from cliproxy.usage.ledger import Ledger
+from cliproxy.usage.metrics import Metrics
+from cliproxy.usage.rows import told
 
 _MIB: Final = 1024 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -111,14 +116,15 @@ class CliproxyService(MultiService):
         )
         self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}", now=now)
         self.ledger = Ledger(IN_MEMORY, reactor, now)
-        self.relay.account = self.ledger.add
+        self.metrics = Metrics()
+        self.relay.account = self._account
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
-        self.resource: IResource = _tree(self.front, self.amp, pages, management, self.ledger)
+        self.resource: IResource = _tree(self.front, self.amp, pages, management, self._numbers())
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
@@ -128,6 +134,23 @@ class CliproxyService(MultiService):
             listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
             self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
             listener.setServiceParent(self)
+
+    def _numbers(self) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
+        numbers = NumberRoutes(
+            self.front, self.ledger, self.relay.events, self.metrics, self.reactor, self.reactor.seconds
+        )
+        paths = (b"usage", b"keys", b"credentials", b"events")
+        return (
+            (tuple(b"/v0/management/" + path for path in paths), numbers.app),
+            ((b"/metrics",), numbers.app),
+            ((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app),
+        )
+
+    def _account(self, record: Record) -> None:
+        self.ledger.add(record)
+        self.metrics.count(record)
+        if self.relay.events.watched:
+            self.relay.events.publish("finished", told(record))
 
     @property
     def settings(self) -> Settings:
@@ -160,6 +183,7 @@ class CliproxyService(MultiService):
         self.site.limits = _limits(settings)
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
+        self.relay.events.publish("reloaded", {"time": self.now(), "credentials": len(snapshot.credentials)})
 
     def _relearn_soon(self) -> None:
         """Vendors have shown more of their models. Many lists come at once, so it is not done for each."""
@@ -238,7 +262,13 @@ class BoundEndpoint:
         return listening
 
 
-def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: ManagementRoutes, ledger: Ledger) -> IResource:
+def _tree(
+    front: Front,
+    amp: AmpRoutes,
+    pages: IResource,
+    management: ManagementRoutes,
+    numbers: Sequence[tuple[tuple[bytes, ...], Klein]],
+) -> IResource:
     """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
         front,
@@ -247,7 +277,7 @@ def _tree(front: Front, amp: AmpRoutes, pages: IResource, management: Management
             ((b"/v1/messages",), ClaudeRoutes(front).app),
             ((b"/api/provider/",), amp.app),
             ((b"/v0/management/",), management.app),
-            ((b"/v1/usage",), UsageRoutes(front, ledger).app),
+            *numbers,
             ((b"",), OpenAIRoutes(front).app),
         ],
         [

@@ -150,6 +150,7 @@ SPELLED = {
     "bpe_openai": "bpe-openai",
     "genai_prices": "genai-prices",
     "google": "google-genai",
+    "prometheus_client": "prometheus-client",
     "re2": "google-re2",
     "service_identity": "twisted[tls]",
     "ruamel": "ruamel.yaml",

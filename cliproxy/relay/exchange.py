@@ -70,6 +70,7 @@ class Exchange:
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
     :ivar key: the client's, for what it may use; ``admission`` is what was reserved for it.
+    :ivar left: the client hung up.
     :ivar size: of the request's body, in bytes.
     :ivar tried: the attempts that were answered with a 2xx.
     :ivar shown: when the answer's first content was there, on the clock of ``started``; None before.
@@ -97,6 +98,7 @@ class Exchange:
     key: ClientKey | None = None
     admission: Admission | None = None
     size: int = 0
+    left: bool = False
     tried: list[Tried] = attrs.field(factory=list)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import JSONObject
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.relay.record import Record
 from cliproxy.routing.prices import NO_COST, Cost
@@ -62,12 +63,13 @@ def record_of(exchange: Exchange, now: float, wall: float) -> Record:
     candidate = exchange.lease.candidate if exchange.lease is not None else None
     credential = candidate.credential if candidate is not None else None
     first, last = exchange.shown, len(exchange.trace.attempts) - 1
-    cut = exchange.reply.gone or exchange.failed is not None
+    gone = exchange.left or exchange.reply.gone
+    cut = gone or exchange.failed is not None
     used = {tried.number: _used(exchange, tried, cut) for tried in exchange.tried}
     usage, cost = used.pop(last, (None, NO_COST))
     return Record(
         id=exchange.id,
-        status=0 if exchange.reply.gone and not exchange.reply.begun else exchange.reply.status,
+        status=0 if gone and not exchange.reply.begun else exchange.reply.status,
         seconds=now - exchange.started,
         peer=exchange.peer,
         client=exchange.client,
@@ -88,7 +90,7 @@ def record_of(exchange: Exchange, now: float, wall: float) -> Record:
         upstream_dialect=PROVIDERS[credential.provider].dialect if credential is not None else "",
         credential_id=credential.id if credential is not None else "",
         cost=cost,
-        cancelled=exchange.reply.gone,
+        cancelled=gone,
         used={number: (counts, cost.spent) for number, (counts, cost) in used.items() if counts is not None},
     )
 
@@ -97,6 +99,27 @@ def _used(exchange: Exchange, tried: Tried, cut: bool) -> tuple[Usage | None, Co
     usage = tried.usage(cut, exchange.size)
     candidate, prices = tried.candidate, exchange.snapshot.prices
     return usage, prices.cost(candidate.credential, candidate.model, exchange.inbound.model, usage)
+
+
+def progress_of(exchange: Exchange, now: float, wall: float) -> JSONObject:
+    """How far an exchange is."""
+    candidate = exchange.lease.candidate if exchange.lease is not None else None
+    return {
+        "id": exchange.id,
+        "time": wall,
+        "key": exchange.client,
+        "dialect": exchange.inbound.dialect,
+        "asked": exchange.inbound.model,
+        "stream": exchange.inbound.stream,
+        "attempt": len(exchange.trace.attempts),
+        "credential": None if candidate is None else candidate.credential.label,
+        "provider": None if candidate is None else candidate.credential.channel,
+        "model": None if candidate is None else candidate.model,
+        "ms": (now - exchange.started) * 1000,
+        "failed": [
+            {"credential": one.credential, "status": one.status, "why": one.why} for one in exchange.trace.attempts
+        ],
+    }
 
 
 def cost_of(exchange: Exchange) -> Cost:

@@ -30,11 +30,12 @@ from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.access_log import AccessLog
 from cliproxy.relay.budget import Budget
+from cliproxy.relay.events import Events
 from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
 from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
-from cliproxy.relay.recording import Tried, cost_of, record_of, reported_cost
+from cliproxy.relay.recording import Tried, cost_of, progress_of, record_of, reported_cost
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.permission import permitted
 from cliproxy.routing.route import Candidate, Route
@@ -108,6 +109,7 @@ class Relay:
         self._mint = mint
         self._now = now
         self._aside = aside
+        self.events = Events()
         self.account: Callable[[Record], object] = _unread
 
     def start(self, exchange: Exchange) -> Deferred[None]:
@@ -120,8 +122,10 @@ class Relay:
         self._exchanges[id(exchange)] = exchange
         heartbeat = Heartbeat(self._reactor, exchange)
         try:
+            self._tell("started", exchange)
             body, headers = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
             exchange.shown = self._reactor.seconds()
+            self._tell("first", exchange)
             await self._deliver(exchange, body, headers)
         except RequestFault as fault:
             self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
@@ -129,6 +133,7 @@ class Relay:
             self._refuse(exchange, failure.detail, verbatim=self._verbatim(exchange, failure))
         except CancelledError:
             if exchange.cut is None:
+                exchange.left = True
                 raise
             self._refuse(exchange, exchange.cut)
         finally:
@@ -138,6 +143,11 @@ class Relay:
             self._record(exchange)
             if not self._exchanges:
                 self._idle.set()
+
+    def _tell(self, kind: str, exchange: Exchange) -> None:
+        """Say how far the exchange is, if anybody watches."""
+        if self.events.watched:
+            self.events.publish(kind, progress_of(exchange, self._reactor.seconds(), self._now()))
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot
@@ -179,6 +189,7 @@ class Relay:
         lease.candidate = _spoken(lease.candidate, exchange.inbound)
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
+        self._tell("attempt", exchange)
         if exchange.strict:
             _refuse_losses(outbound.losses)
         if outbound.request is None:

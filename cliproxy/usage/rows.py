@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cliproxy.ir.usage import Usage
+from cliproxy.jsontypes import JSONObject
 from cliproxy.relay.record import Record
 
 HOUR: Final = 3600
@@ -67,6 +68,22 @@ def request_row(record: Record) -> tuple[Any, ...]:
         len(record.losses),
         record.failure[:300],
     )
+
+
+def told(record: Record) -> JSONObject:
+    """The record as events tell it: the columns of ``requests``, and the attempts."""
+    found = dict(zip(REQUEST.split(", "), request_row(record), strict=True))
+    found["tries"] = [
+        {
+            "credential": one.credential,
+            "model": one.model,
+            "status": one.status,
+            "why": one.why,
+            "ms": one.seconds * 1000,
+        }
+        for one in record.attempts
+    ]
+    return {**found, "id": record.id}
 
 
 def attempt_rows(record: Record) -> list[tuple[Any, ...]]:

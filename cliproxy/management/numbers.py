@@ -1,0 +1,159 @@
+"""Usage, requests, keys, credentials and events: what the console, ``cliproxy usage`` and ``top`` show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import attrs
+from prometheus_client.exposition import choose_encoder
+from twisted.internet.defer import Deferred
+
+from cliproxy.errors import RequestFault
+from cliproxy.front.access import Access
+from cliproxy.front.call import Answer, Call
+from cliproxy.front.routes import Front, Routes
+from cliproxy.front.usage import grouping
+from cliproxy.jsontypes import JSONObject
+from cliproxy.management.event_stream import EventStream
+from cliproxy.relay.events import Events
+from cliproxy.routing.credentials import auth_index
+from cliproxy.usage import queries
+from cliproxy.usage.imported import merge, records_of
+from cliproxy.usage.ledger import Ledger
+from cliproxy.usage.metrics import Metrics
+
+_M = Access.MANAGEMENT
+
+
+@attrs.define(slots=False, eq=False)
+class NumberRoutes:
+    """``/v0/management/...`` that only read, but for the import of usage.
+
+    :ivar seconds: the pool's monotonic time.
+    """
+
+    app = Routes()
+    front: Front
+    ledger: Ledger
+    events: Events
+    metrics: Metrics
+    reactor: Any
+    seconds: Callable[[], float]
+
+    @app.route("/v0/management/usage", methods=("GET",), access=_M)
+    async def usage(self, call: Call) -> Answer:
+        """All usage in the original's shape."""
+        found = await self.ledger.ask(queries.snapshot)
+        return Answer({"usage": found, "failed_requests": found["failure_count"], "dropped": self.ledger.dropped})
+
+    @app.route("/v0/management/usage/summary", methods=("GET",), access=_M)
+    async def summary(self, call: Call) -> Answer:
+        """Sums ``by`` key, model, credential, provider, day or hour, of the last ``since`` (such as 7d)."""
+        by, since = grouping(call, "key")
+        asked = partial(queries.summary, by=by, since=self.front.now() - since, key=call.query.get("key"))
+        return Answer(await self.ledger.ask(asked))
+
+    @app.route("/v0/management/usage/requests", methods=("GET",), access=_M)
+    async def requests(self, call: Call) -> Answer:
+        """The newest ``limit`` single requests with their attempts, before the one of id ``before``."""
+        limit, before = _number(call, "limit", 100), _number(call, "before", 0)
+        return Answer({"requests": await self.ledger.ask(partial(queries.recent, limit=limit, before=before or None))})
+
+    @app.route("/v0/management/usage/export", methods=("GET",), access=_M)
+    async def export(self, call: Call) -> Answer:
+        """All usage, to be imported elsewhere."""
+        found = await self.ledger.ask(partial(queries.snapshot, details=1_000_000))
+        exported = datetime.fromtimestamp(self.front.now(), UTC).isoformat()
+        return Answer({"version": 1, "exported_at": exported, "usage": found})
+
+    @app.route("/v0/management/usage/import", methods=("POST",), access=_M)
+    async def take(self, call: Call) -> Answer:
+        """Add what another instance exported; what is there already is skipped."""
+        records = records_of(call.json(), self.front.now())
+        added, skipped = await self.ledger.ask(partial(merge, records=records))
+        found = await self.ledger.ask(partial(queries.snapshot, details=0))
+        totals = {"total_requests": found["total_requests"], "failed_requests": found["failure_count"]}
+        return Answer({"added": added, "skipped": skipped, **totals})
+
+    @app.route("/v0/management/keys", methods=("GET",), access=_M)
+    def keys(self, call: Call) -> Answer:
+        """The client keys with their budgets; never a key itself."""
+        now, allowances = self.front.now(), self.front.allowances
+        return Answer(
+            {
+                "keys": [
+                    {
+                        "label": key.label,
+                        "name": key.name,
+                        "tags": list(key.tags),
+                        "models": list(key.models),
+                        "deny": list(key.deny),
+                        "providers": list(key.providers),
+                        "rpm": key.rpm,
+                        "tpm": key.tpm,
+                        "max_concurrency": key.max_concurrency,
+                        "in_flight": allowances.in_flight(key),
+                        "budgets": allowances.state(key, now),
+                        "expires": key.expires or None,
+                        "expired": key.until is not None and now >= key.until,
+                        "disabled": key.disabled,
+                    }
+                    for key in call.snapshot.settings.api_keys
+                ]
+            }
+        )
+
+    @app.route("/v0/management/credentials", methods=("GET",), access=_M)
+    def credentials(self, call: Call) -> Answer:
+        """Every credential with its state, never its key."""
+        return Answer({"credentials": credential_states(call, self.front, self.seconds())})
+
+    @app.route("/metrics", methods=("GET",), access=_M)
+    def exposition(self, call: Call) -> Answer:
+        """The metrics in Prometheus' text format, or OpenMetrics' where that is asked for."""
+        encode, content_type = choose_encoder(call.headers.get("accept", ""))
+        return Answer(encode(self.metrics.registry), content_type=content_type)
+
+    @app.route("/v0/management/events", methods=("GET",), access=_M)
+    def happenings(self, call: Call) -> Deferred[None]:
+        """What happens from now on, as server-sent events: started, attempt, first, finished, cleared, reloaded."""
+        stream = EventStream(call.request, self.events, self.reactor)
+        stream.begin({"in_flight": self.front.relay.open, "time": self.front.now()})
+        return stream.done
+
+
+def credential_states(call: Call, front: Front, seconds: float) -> list[JSONObject]:
+    """What is known of each credential; times of cool-downs in Unix seconds."""
+    cooling: dict[str, list[JSONObject]] = {}
+    ahead = front.now() - seconds
+    for (credential, model), health in front.relay.failover.pool.cooldowns().items():
+        if health.until is not None and health.reason is not None:
+            entry = {"model": model or None, "reason": health.reason.value, "status": health.status}
+            cooling.setdefault(credential, []).append({**entry, "until": health.until + ahead})
+    return [
+        {
+            "id": credential.id,
+            "auth_index": auth_index(credential),
+            "label": credential.label,
+            "provider": credential.channel,
+            "kind": credential.provider,
+            "priority": credential.priority,
+            "weight": credential.weight,
+            "models": [served.alias for served in credential.serves],
+            "subscription": credential.subscription,
+            "cooldowns": cooling.get(credential.id, []),
+        }
+        for credential in call.snapshot.credentials
+    ]
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise RequestFault.bad(f"{name} is to be a whole number", param=name)
+    return int(text)
