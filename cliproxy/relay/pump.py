@@ -45,7 +45,7 @@ class Pump:
 
     :ivar over: nothing more will come.
     :ivar paused: the client does not read.
-    :ivar passed: pieces given out.
+    :ivar passed: pieces given to the client.
     :ivar failure: why the upstream's answer is not whole, once known; None after a whole one.
     """
 
@@ -153,8 +153,8 @@ class Pump:
     def _pass(self, pieces: list[bytes]) -> None:
         if not pieces:
             return
-        self.passed += len(pieces)
         if self._sink is not None:
+            self.passed += len(pieces)
             self._sink.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         else:
             self._pieces += pieces
