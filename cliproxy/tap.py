@@ -65,6 +65,7 @@ def makeService(options: Options) -> IService:
 
     from cliproxy.daemon.announce import Announcement
     from cliproxy.daemon.control_socket import ControlSocket
+    from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.process import Process, allow_descriptors
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals
@@ -82,6 +83,7 @@ def makeService(options: Options) -> IService:
         reloader = Reloader(options.path, options.read, daemon.apply, reactor)
         reloader.setServiceParent(whole)
         SavedState(daemon, reactor).setServiceParent(whole)
+        discovering(daemon, reactor).setServiceParent(daemon)
         SavedUsage(daemon).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload

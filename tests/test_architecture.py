@@ -20,6 +20,7 @@ RANKS = [
     ("routing",),
     ("pool", "providers"),
     ("upstream", "failover"),
+    ("accounts", "discovery"),
     ("relay",),
     ("usage",),
     ("front",),

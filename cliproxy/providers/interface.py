@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import attrs
@@ -93,6 +93,9 @@ class Provider(Protocol):
 
     def prepare(self, call: UpstreamCall, credential: Credential) -> UpstreamRequest:
         """URL, headers and bytes."""
+
+    def authorization(self, credential: Credential) -> Iterable[tuple[str, str]]:
+        """The key or token, in the header it belongs in; nothing for an endpoint that asks for none."""
 
     def urls(self, credential: Credential, model: str) -> list[tuple[str, str]]:
         """(what, exact URL) for ``cliproxy check`` and ``explain``."""

@@ -15,7 +15,7 @@ from cliproxy.settings.model import Settings
 from cliproxy.vendors.preset import owns
 
 #: What a model's name may look like; nothing else is sent to anybody.
-_NAME: Final = re.compile(r"[A-Za-z0-9][\w.:/@+~-]{0,199}", re.ASCII)
+NAME: Final = re.compile(r"[A-Za-z0-9][\w.:/@+~-]{0,199}", re.ASCII)
 _ANYBODYS: Final = ("*",)
 
 
@@ -32,7 +32,7 @@ class Unlisted:
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Whose vendor owns the name; failing these, who might serve anybody's: alone in the pool, or not yet asked what."""
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             return ()
         owners = self._among(self._owners, name)
         sellers = [c for c in self._sellers if self._alone or self._learned.listed(c) is None]
