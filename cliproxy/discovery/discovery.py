@@ -25,6 +25,7 @@ from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client
 from cliproxy.upstream.fetch import fetch
+from cliproxy.wire.escape import visible
 
 #: Lists asked for at once.
 AT_ONCE: Final = 16
