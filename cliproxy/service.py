@@ -34,6 +34,7 @@ from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.limits import Limits
 from cliproxy.front.openai import OpenAIRoutes
+from cliproxy.front.operators import Operators
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
@@ -114,7 +115,12 @@ class CliproxyService(MultiService):
             now=now,
             aside=_aside(reactor),
         )
-        self.front = Front(self.relay, new_id=lambda: f"{entropy.getrandbits(32):08x}", now=now)
+        self.front = Front(
+            self.relay,
+            new_id=lambda: f"{entropy.getrandbits(32):08x}",
+            now=now,
+            operators=Operators(reactor.seconds, _aside(reactor)),
+        )
         self.ledger = Ledger(IN_MEMORY, reactor, now)
         self.metrics = Metrics()
         self.relay.account = self._account
@@ -287,7 +293,7 @@ def _tree(
     )
 
 
-def _aside(reactor: Any) -> Callable[[Callable[[], bytes]], Deferred[bytes]]:
+def _aside(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:
     """A thread of the reactor's, where it has any: counting tokens loads a vocabulary first, for about a second."""
     if IReactorThreads.providedBy(reactor):
         return partial(deferToThreadPool, reactor, reactor.getThreadPool())

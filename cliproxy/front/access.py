@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
-import bcrypt
 
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.model import ClientKey, Secret, Settings
@@ -184,34 +183,20 @@ class AccessPolicy:
         if until is not None and self._now() >= until:
             raise RequestFault.bad(f"the API key {key.label} has expired", status=401, code="key_expired")
 
-    def admit_operator(self, address: str, local: bool, headers: Mapping[str, str]) -> Client:
-        """Whoever may manage: the owner of the UNIX socket (``local``), or the holder of the secret.
+    def offered_secret(self, address: str, headers: Mapping[str, str]) -> tuple[str, str]:
+        """What a caller from elsewhere than the UNIX socket offers as the management secret, and the secret.
 
-        :raises RequestFault: 404 without a secret, 403 from elsewhere, 401 without the right one.
+        :raises RequestFault: 404 without a secret, 403 from elsewhere, 401 for a caller that offers none.
         """
-        if local:
-            return Client("unix")
         settings = self._management
         if not settings.secret_key:
             raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
         if not (settings.allow_remote or self.is_local(address, headers)):
             raise RequestFault(ErrorDetail(403, "remote management disabled", code="remote_management_disabled"))
-        offered = candidates(headers, {})[:1] or [headers.get("x-management-key", "")]
-        if not offered[0]:
+        offered = (candidates(headers, {})[:1] or [headers.get("x-management-key", "")])[0]
+        if not offered:
             raise RequestFault(ErrorDetail(401, "missing management key"))
-        if not _is_secret(offered[0], settings.secret_key.reveal()):
-            raise RequestFault(ErrorDetail(401, "invalid management key"))
-        return Client(address)
-
-
-def _is_secret(offered: str, secret: str) -> bool:
-    """Whether ``offered`` is the secret, which may be a bcrypt hash as the original wrote it."""
-    if not secret.startswith(("$2a$", "$2b$", "$2y$")):
-        return hmac.compare_digest(_digest(offered), _digest(secret))
-    try:
-        return bcrypt.checkpw(offered.encode()[:72], secret.encode())
-    except ValueError:
-        return False
+        return offered, settings.secret_key.reveal()
 
 
 def candidates(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:

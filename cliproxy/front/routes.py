@@ -21,6 +21,7 @@ from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.admission import admitted
 from cliproxy.front.call import Answer, Call, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
+from cliproxy.front.operators import Operators
 from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
 from cliproxy.front.wanted import Wanted
@@ -83,6 +84,7 @@ class Front:
     relay: Relay
     new_id: Callable[[], str]
     now: Callable[[], float]
+    operators: Operators
     allowances: Allowances = attrs.field(factory=Allowances)
     draining: bool = False
     _gate: tuple[Any, AccessPolicy] | None = None
@@ -108,8 +110,11 @@ class Front:
         request.setHeader("X-Request-Id", call_id)
         try:
             client = self._admit(request, access, snapshot, headers, query)
+            call = Call(request, call_id, client, snapshot, headers, query)
             request.caller = client  # type: ignore[attr-defined]  # for the access log
-            result = route(Call(request, call_id, client, snapshot, headers, query), **arguments)
+            if access is Access.MANAGEMENT and (checked := self._check_operator(call)) is not None:
+                return Deferred.fromCoroutine(self._finish(request, _after(checked, lambda: route(call, **arguments))))
+            result = route(call, **arguments)
         except RequestFault as fault:
             return self.refuse(request, fault)
         if result is None or isinstance(result, Answer):
@@ -125,7 +130,8 @@ class Front:
         gate = self.gate(self.relay.snapshot)
         query = parse_qs(request.channel._path.partition(b"?")[2], 1) if request.channel is not None else {}
         found = {name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()}
-        return gate.keyless or gate.key(candidates(header_map(request), found)) is not None
+        shown = candidates(header_map(request), found)
+        return gate.keyless or gate.key(shown) is not None or self._shows_secret(request)
 
     def _admit(
         self,
@@ -152,8 +158,27 @@ class Front:
             return gate.recognise(address, headers, candidates(headers, query))
         if access is Access.MANAGEMENT:
             local = isinstance(request.getClientAddress(), UNIXAddress)
-            return gate.admit_operator(address, local, headers)
+            return Client("unix" if local else gate.peer(address, headers))
         return gate.admit(address, headers, candidates(headers, query))
+
+    def _check_operator(self, call: Call) -> Deferred[None] | None:
+        """Whether a caller that is not the owner of the UNIX socket may manage; a Deferred where that takes long to tell.
+
+        :raises RequestFault: it may not. So does the Deferred.
+        """
+        address = call.request.getClientAddress()
+        if isinstance(address, UNIXAddress):
+            return None
+        offered, secret = self.gate(call.snapshot).offered_secret(getattr(address, "host", ""), call.headers)
+        return self.operators.check(call.client.peer, offered, secret)
+
+    def _shows_secret(self, request: Request) -> bool:
+        address = getattr(request.getClientAddress(), "host", "")
+        try:
+            offered, secret = self.gate(self.relay.snapshot).offered_secret(address, header_map(request))
+        except RequestFault:
+            return False
+        return self.operators.recognise(offered, secret) is True
 
     async def _finish(self, request: Request, result: Awaitable[Answer | None]) -> bytes | None:
         try:
@@ -261,6 +286,12 @@ class Front:
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))
+
+
+async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer | None:
+    await checked
+    result = route()
+    return result if result is None or isinstance(result, Answer) else await result
 
 
 def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
+from cliproxy.front.operators import FORGIVEN
 from cliproxy.settings.model import Amp, AmpMapping, RemoteManagement, Secret
 from tests.support.bodies import CHAT
 from tests.support.settings import compat, settings
@@ -54,6 +56,24 @@ class Doors(Managed):
         self.build(RemoteManagement(secret_key=Secret(hashed)))
         self.assertEqual(self.status({"X-Management-Key": "manage-me"}), 200)
         self.assertEqual(self.status({"X-Management-Key": hashed}), 401)
+
+    def test_guesses(self) -> None:
+        """From the fifth wrong secret on, a peer waits, ever longer, and computes nothing; others do not, nor who is right."""
+        hashed = bcrypt.hashpw(b"manage-me", bcrypt.gensalt(4)).decode()
+        self.build(RemoteManagement(allow_remote=True, secret_key=Secret(hashed)))
+        right, wrong = {"X-Management-Key": "manage-me"}, {"X-Management-Key": "guess"}
+        with mock.patch("bcrypt.checkpw", wraps=bcrypt.checkpw) as computed:
+            self.assertEqual(
+                [self.status(wrong, peer="192.0.2.1") for _ in range(40)], [401] * FORGIVEN + [429] * (40 - FORGIVEN)
+            )
+            self.assertEqual(computed.call_count, FORGIVEN)
+            self.assertEqual([self.status(right, peer="192.0.2.2") for _ in range(9)], [200] * 9)
+            self.assertEqual(computed.call_count, FORGIVEN + 1)
+        self.world.pass_time(1.1)
+        self.assertEqual([self.status(wrong, peer="192.0.2.1") for _ in range(2)], [401, 429])
+        self.assertEqual([self.status(wrong) for _ in range(9)], [401] * 9)
+        self.world.pass_time(2.1)
+        self.assertEqual(self.status(right, peer="192.0.2.1"), 200)
 
     def test_remote(self) -> None:
         """From elsewhere only where that is allowed; a forwarded address changes nothing."""
