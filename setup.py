@@ -12,6 +12,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "cliproxy" / "__init__.py
 TEST = [
     "anthropic",
     "cryptography",
+    "docutils",
     "google-genai",
     "hypothesis",
     "openai",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import docutils.core
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -74,3 +76,24 @@ def test_every_cited_page_and_section_exists() -> None:
 def test_a_citation_that_leads_nowhere_is_found(text: str) -> None:
     """The test itself bites."""
     assert list(faults("x", text))
+
+
+RENDERED = [*sorted(ROOT.glob("*.rst")), *sorted((ROOT / "docs").glob("*.rst"))]
+
+
+@pytest.mark.parametrize("page", RENDERED, ids=lambda page: str(page.name))
+def test_a_page_renders_without_a_warning(page: Path) -> None:
+    """reStructuredText of docutils alone, as code hosts render it."""
+    said = io.StringIO()
+    overrides = {"warning_stream": said, "report_level": 2}
+    docutils.core.publish_string(page.read_text(encoding="utf-8"), writer="html5", settings_overrides=overrides)
+    assert said.getvalue() == ""
+
+
+@pytest.mark.parametrize("page", RENDERED, ids=lambda page: str(page.name))
+def test_what_a_page_links_to_exists(page: Path) -> None:
+    """Every file of the project that it names."""
+    named = re.findall(
+        r"``((?:docs|etc|scripts|tests|cliproxy)/[\w./-]+\.\w+|[A-Z]+\.rst)``", page.read_text(encoding="utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists()] == []

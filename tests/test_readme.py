@@ -1,4 +1,4 @@
-"""README.rst keeps its promises."""
+"""README.rst and the pages of docs keep their promises."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from cliproxy import jsontypes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.rst").read_text()
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.rst")))]
+EMBEDDING = (ROOT / "docs" / "embedding.rst").read_text()
 
 
 class Reactor(MemoryReactorClock):
@@ -30,7 +32,7 @@ class Embedding(SynchronousTestCase):
     """The example of the section "In your own process"."""
 
     def setUp(self) -> None:
-        found = re.search(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README)
+        found = re.search(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", EMBEDDING)
         assert found
         self.code = textwrap.dedent(found[1]).strip()
 
@@ -70,17 +72,17 @@ class Embedding(SynchronousTestCase):
 
 
 class Names(SynchronousTestCase):
-    """What README points to is there."""
+    """What README and the pages point to is there."""
 
     def test_files(self) -> None:
         """Every file it names exists."""
-        for name in re.findall(r"``((?:etc|docs|scripts|\.ci)/[\w./-]+)``", README):
+        for name in re.findall(r"``((?:etc|docs|scripts|\.ci)/[\w./-]+)``", "\n".join(PAGES)):
             with self.subTest(name):
                 self.assertTrue((ROOT / name).exists(), name)
 
     def test_make_goals(self) -> None:
         """Every goal of make it names is one."""
         goals = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
-        named = set(re.findall(r"``make ([a-z-]+)", README)) | set(re.findall(r"(?m)^    make ([a-z-]+)", README))
+        named = set(re.findall(r"(?:``|(?m:^)    )make ([a-z-]+)", "\n".join(PAGES)))
         self.assertEqual(named - goals, set())
         self.assertIn("run", named)
