@@ -179,10 +179,20 @@ class CliproxyService(MultiService):
 
         :raises SettingsError: it cannot be used; the old one stays.
         """
+        self.put(self.compiled(settings))
+
+    def compiled(self, settings: Settings) -> Snapshot:
+        """What :meth:`put` takes. It changes nothing, and may take long: any thread may do it.
+
+        :raises SettingsError: it cannot be used.
+        """
         if self._endpoint.host is not None:  # the new host waits for a restart, the new keys do not
             _check_doors(settings, self._endpoint.host)
-        snapshot = Snapshot.build(settings, self.environment, int(self.now()), self.learned)
-        old = self.settings
+        return Snapshot.build(settings, self.environment, int(self.now()), self.learned)
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Put a compiled configuration in force."""
+        old, settings = self.settings, snapshot.settings
         if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
             self._log.warn("host, port and tls take effect at the next start")
         self.relay.snapshot = snapshot
@@ -199,6 +209,11 @@ class CliproxyService(MultiService):
     def _relearn(self) -> None:
         self._relearning = None
         self.relay.snapshot = self.relay.snapshot.relearned(self.learned, int(self.now()))
+
+    def hurry(self) -> None:
+        """Drain time is over now: what is still under way is cut, with an error in the client's dialect."""
+        self.relay.cut_all(ErrorDetail(503, "cliproxy is shutting down"))
+        self.passing.cut_all()
 
     def stopService(self) -> Deferred[None]:
         """Readiness off, stop accepting, let what runs finish within ``drain-seconds``, then cut it with an error."""
@@ -227,8 +242,7 @@ class CliproxyService(MultiService):
             await self._idle(self.settings.drain_seconds)
         if self.open:
             self._log.warn("drain time is over: cutting {open} requests", open=self.open)
-            self.relay.cut_all(ErrorDetail(503, "cliproxy is shutting down"))
-            self.passing.cut_all()
+            self.hurry()
             await self._idle(_LAST_WRITE_SECONDS)
         self.amp.fallback.close_tunnels()
         await self.client.close()

@@ -43,7 +43,7 @@ class Options(usage.Options):
         """
         given = self["config"]
         if given is not None or Path(DEFAULT_CONFIG).exists():
-            self.path = Path(given or DEFAULT_CONFIG).resolve()
+            self.path = Path(given or DEFAULT_CONFIG).absolute()  # a link in it is followed at every look
         try:
             self.loaded = self.read()
         except SettingsError as error:
@@ -62,17 +62,19 @@ class Options(usage.Options):
 def makeService(options: Options) -> IService:
     """The daemon: the service itself, its reload, its signals, and a word on the terminal when it listens."""
     from twisted.internet import reactor
+    from twisted.internet.threads import deferToThread
 
     from cliproxy.daemon.announce import Announcement
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.process import Process, allow_descriptors
     from cliproxy.daemon.reload import Reloader
-    from cliproxy.daemon.signals import Signals
+    from cliproxy.daemon.signals import Signals, hold_signals
     from cliproxy.daemon.state_file import SavedState
     from cliproxy.daemon.usage_file import SavedUsage
     from cliproxy.service import CliproxyService
 
+    hold_signals()
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
     allow_descriptors()
     daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
@@ -80,14 +82,22 @@ def makeService(options: Options) -> IService:
     daemon.setServiceParent(whole)
     actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
     if options.path is not None:
-        reloader = Reloader(options.path, options.read, daemon.apply, reactor)
+        reloader = Reloader(
+            options.path,
+            options.read,
+            daemon.compiled,
+            daemon.put,
+            reactor,
+            keyed=lambda: bool(daemon.settings.api_keys),
+            aside=deferToThread,
+        )
         reloader.setServiceParent(whole)
         SavedState(daemon, reactor).setServiceParent(whole)
         discovering(daemon, reactor).setServiceParent(daemon)
         SavedUsage(daemon).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
-    Signals(reactor, actions).setServiceParent(whole)
+    Signals(reactor, actions, daemon.hurry).setServiceParent(whole)
     say = partial(print, file=sys.stderr, flush=True)
     Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
     return whole

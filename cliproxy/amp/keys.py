@@ -29,7 +29,7 @@ class AmpKeys:
     def __init__(self, environment: Mapping[str, str], seconds: Callable[[], float], file: Path = SECRETS_FILE) -> None:
         self._environment = environment
         self._seconds = seconds
-        self._file = file.expanduser()
+        self._file = _at_home(file)
         self._cached: tuple[float, Secret] | None = None
 
     def key_for(self, client: Client, settings: Amp) -> Secret:
@@ -59,3 +59,11 @@ class AmpKeys:
             return NO_SECRET
         value = found.get(_FIELD) if isinstance(found, dict) else None
         return Secret(value.strip()) if isinstance(value, str) else NO_SECRET
+
+
+def _at_home(file: Path) -> Path:
+    """The file in the user's home; as it is for a user who has none, and then there is no such file."""
+    try:
+        return file.expanduser()
+    except RuntimeError:
+        return file

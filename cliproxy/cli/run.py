@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, ClassVar, TextIO, cast
 
 from twisted.application.service import ServiceMaker
@@ -12,6 +13,7 @@ from twisted.scripts import twistd
 
 from cliproxy import tap
 from cliproxy.cli.terminal import Terminal
+from cliproxy.daemon.signals import hold_signals
 
 _NAME = "cliproxy"
 
@@ -37,7 +39,10 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
 
         :raises usage.UsageError: the configuration cannot be used.
         """
+        hold_signals()
         self["nodaemon"] = not self["daemon"]
+        if self["pidfile"]:
+            clear_stale(Path(self["pidfile"]))
         self.subCommand = _NAME
         self.loadedPlugins = {_NAME: ServiceMaker(_NAME, "cliproxy.tap", self.longdesc, _NAME)}
         self.subOptions = tap.Options()
@@ -52,6 +57,18 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         """Serve until stopped."""
         twistd.runApp(self)
         return 0
+
+
+def clear_stale(pidfile: Path) -> None:
+    """Remove a pid file that names no living cliproxy: it is torn, or its number is another program's by now."""
+    try:
+        named = Path("/proc", str(int(pidfile.read_bytes())), "cmdline").read_bytes()
+    except ValueError:
+        named = b""
+    except OSError:
+        return  # no pid file, or no /proc to look into: twistd looks at it by itself
+    if b"cliproxy" not in named:
+        pidfile.unlink(missing_ok=True)
 
 
 class MovableLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,19 @@ from cliproxy.settings.model import Settings
 def socket_path(settings: Settings) -> Path:
     """Where the daemon's owner reaches it: ``cliproxy explain`` and ``cliproxy cooldowns`` do."""
     return settings.auth_dir / "control.sock"
+
+
+def _clear_stale(path: Path) -> None:
+    """Remove a lock whose owner is gone: its number may be another program's by now, in a container even our own."""
+    lock = path.with_name(f"{path.name}.lock")
+    if not lock.is_symlink():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            lock.unlink(missing_ok=True)
 
 
 class ControlSocket(Service):
@@ -39,6 +53,7 @@ class ControlSocket(Service):
         super().startService()
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _clear_stale(self._path)
             before = os.umask(0o177)
             try:
                 self._port = self._reactor.listenUNIX(str(self._path), self._site, mode=0o600, wantPID=True)

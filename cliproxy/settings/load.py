@@ -14,7 +14,7 @@ import attrs
 
 from cliproxy.errors import SettingsError
 from cliproxy.settings import legacy
-from cliproxy.settings.document import parse
+from cliproxy.settings.document import Items, Members, Node, parse
 from cliproxy.settings.ignored_keys import not_yet
 from cliproxy.settings.model import Settings
 from cliproxy.settings.normalise import tidy
@@ -25,18 +25,24 @@ from cliproxy.settings.startup_checks import refusals
 
 @attrs.frozen
 class Loaded:
-    """Usable settings, and what there is to say about them: warnings, and errors that cost one entry only."""
+    """Usable settings, and what there is to say about them: warnings, and errors that cost one entry only.
+
+    :ivar keyless: the file says itself that there are no client keys, ``api-keys: []``.
+    """
 
     settings: Settings
     warnings: tuple[Problem, ...] = ()
+    keyless: bool = False
 
 
 @attrs.frozen
 class Examined:
-    """What became of a text. ``settings`` is None when it cannot be used; ``problems`` are in the text's order."""
+    """What became of a text. ``settings`` is None when it cannot be used; ``problems`` are in the text's order; ``keyless``
+    as in :class:`Loaded`."""
 
     settings: Settings | None
     problems: tuple[Problem, ...]
+    keyless: bool = False
 
 
 def load(
@@ -100,14 +106,19 @@ def examine_text(
         report.add(path, sentence)
     for path, sentence in not_yet(settings):
         report.warn(path, sentence)
-    return Examined(None if report.fatal else settings, report.ordered())
+    return Examined(None if report.fatal else settings, report.ordered(), _says_keyless(tree))
 
 
 def _usable(examined: Examined) -> Loaded:
     if examined.settings is None:
         errors = (problem for problem in examined.problems if problem.severity is not Severity.WARNING)
         raise SettingsError(tuple(str(problem) for problem in errors))
-    return Loaded(examined.settings, examined.problems)
+    return Loaded(examined.settings, examined.problems, examined.keyless)
+
+
+def _says_keyless(tree: Node) -> bool:
+    member = tree.members.get("api-keys") if isinstance(tree, Members) else None
+    return member is not None and isinstance(member.node, Items) and not member.node.items
 
 
 def _unreadable(path: Path, sentence: str) -> Examined:

@@ -343,7 +343,11 @@ class Price:
 
 
 def _default_auth_dir() -> Path:
-    return Path("~/.cli-proxy-api").expanduser()
+    """In the user's home; in the working directory for a user who has none (a container's number without a name)."""
+    try:
+        return Path("~/.cli-proxy-api").expanduser()
+    except RuntimeError:
+        return Path(".cli-proxy-api").absolute()
 
 
 @attrs.frozen

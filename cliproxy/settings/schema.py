@@ -178,7 +178,7 @@ class Reader:
         if kind is Secret:
             return Secret(text)
         if kind is Path:
-            return _path(text) if text else _ABSENT
+            return self._path(text, path) if text else _ABSENT
         return text if not rule.choices else self._choice(text, path, rule.choices)
 
     def _limited(self, number: float, path: str, rule: Rule) -> Any:
@@ -208,6 +208,14 @@ class Reader:
         if problem:
             self.report.add(path, problem)
         return text
+
+    def _path(self, text: str, path: str) -> Any:
+        """``~`` is the home directory; after it, backslashes separate as slashes do."""
+        try:
+            return Path(text.replace("\\", "/") if text.startswith("~") else text).expanduser()
+        except RuntimeError:
+            self.report.add(path, f"names a home directory that there is not: {text.partition('/')[0]}")
+            return _ABSENT
 
     def _choice(self, text: str, path: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
         spelled = {spelling: word for word, others in choices.items() for spelling in (word, *others)}
@@ -283,8 +291,3 @@ def _blank(kind: Any) -> Any:
             **{key.field.name: _blank(key.type) for key in keys_of(kind).values() if key.field.default is attrs.NOTHING}
         )
     return () if typing.get_origin(kind) is tuple else ""
-
-
-def _path(text: str) -> Path:
-    """``~`` is the home directory; after it, backslashes separate as slashes do."""
-    return Path(text.replace("\\", "/") if text.startswith("~") else text).expanduser()

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -207,15 +208,16 @@ class Reloads(SynchronousTestCase):
         place = scratch(self)
         path, clock, applied = place / "config.yaml", Clock(), list[Settings]()
 
-        def apply(new: Settings) -> None:
+        def compiled(new: Settings) -> Settings:
             if new.debug:
                 raise SettingsError(("debug: not here",))
             if new.commercial_mode:
                 raise TypeError("a bug")
-            applied.append(new)
+            return new
 
         path.write_text(self.GOOD.format(0))
-        reloader = Reloader(path, lambda: load(path, environ={}), apply, clock)
+        read = partial(load, path, environ={})
+        reloader = Reloader(path, read, compiled, applied.append, clock, keyed=lambda: False)
         reloader.startService()
         self.addCleanup(reloader.stopService)
         for number, data in enumerate((*BROKEN, *ODD), 1):
@@ -223,11 +225,11 @@ class Reloads(SynchronousTestCase):
             replaced = place / "new"
             replaced.write_bytes(data)
             replaced.replace(path)
-            clock.advance(1)
+            clock.pump([1, 1])
             if data in BROKEN:
                 self.assertEqual(len(applied), before, data[:40])
             path.write_text(self.GOOD.format(number))
-            clock.advance(1)
+            clock.pump([1, 1])
             self.assertEqual(applied[-1].request_retry, number, data[:40])
         self.assertEqual([error.type for error in self.flushLoggedErrors()], [TypeError])
 
@@ -236,13 +238,14 @@ class Reloads(SynchronousTestCase):
         place = scratch(self)
         path, clock, applied = place / "config.yaml", Clock(), list[Settings]()
         path.write_text(self.GOOD.format(0))
-        reloader = Reloader(path, lambda: load(path, environ={}), applied.append, clock)
+        read = partial(load, path, environ={})
+        reloader = Reloader(path, read, lambda new: new, applied.append, clock, keyed=lambda: False)
         reloader.startService()
         self.addCleanup(reloader.stopService)
         for make in (lambda: None, path.touch, path.mkdir, lambda: os.mkfifo(path), lambda: path.symlink_to(path)):
             path.unlink()
             make()
-            clock.advance(1)
+            clock.pump([1, 1])
             self.assertEqual(applied, [])
             if path.is_dir():
                 path.rmdir()
@@ -250,7 +253,7 @@ class Reloads(SynchronousTestCase):
                 path.unlink()
             path.write_text("")
         path.write_text(self.GOOD.format(3))
-        clock.advance(1)
+        clock.pump([1, 1])
         self.assertEqual([new.request_retry for new in applied], [3])
 
 
