@@ -30,6 +30,7 @@ _ORIGINS: Final = frozenset((*_VENDOR.values(), "bypass", "unknown"))
 _MARK: Final = b"cliproxy:"
 _WRAPPED: Final = base64.b64encode(_MARK).decode()
 
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 _STANDARD: Final = str.maketrans("-_", "+/")
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")
 
@@ -80,6 +81,23 @@ def unwrap(value: str) -> Signature | None:
     except UnicodeDecodeError:
         return None
     return Signature(origin, inner) if colon and origin in _ORIGINS else None
+
+
+#: A call's id is no longer than this with any vendor, so that one which carries a signature may go to any.
+ID_LIMIT: Final = 64
+
+
+def signed_id(call_id: str, signature: Signature) -> str:
+    """A call's id that carries the call's signature, for clients in whose dialect a call has no other place for it. One
+    within :data:`ID_LIMIT` goes anywhere; a longer one is for where there is no other way."""
+    return f"{call_id}_{wrap(signature).translate(_URL_SAFE).rstrip('=')}"
+
+
+def split_id(call_id: str) -> tuple[str, Signature | None]:
+    """The call's own id, and the signature that :func:`signed_id` put behind it."""
+    own, mark, rest = call_id.partition(f"_{_WRAPPED}")
+    signature = unwrap(_WRAPPED + rest) if mark else None
+    return (call_id, None) if signature is None else (own, signature)
 
 
 def shown_vendor(value: str) -> str | None:

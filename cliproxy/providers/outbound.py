@@ -21,7 +21,7 @@ from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest
+from cliproxy.ir.request import CompletionRequest, Thinking
 from cliproxy.jsontypes import InvalidJSON, JSONObject, dumps, loads
 from cliproxy.providers.codex import is_chatgpt
 from cliproxy.providers.estimate import estimate
@@ -149,7 +149,9 @@ def _unchanged(inbound: Inbound, asked: AnswerContext, candidate: Candidate, str
     body = inbound.take()
     options = body.get("stream_options")
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    asked.request = CompletionRequest(dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage)
+    asked.request = CompletionRequest(
+        dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage, thinking=Thinking("auto")
+    )  # what the client's own vendor shows is shown
     edit_request(dialect, body, model=candidate.model, stream=streams)
     return body
 

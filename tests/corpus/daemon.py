@@ -16,7 +16,11 @@ from tests.support.world import Call, Received, World
 ASKED: dict[str, JSONObject] = {
     "openai": {"messages": [{"role": "user", "content": "Hi"}]},
     "openai-response": {"input": "Hi"},
-    "claude": {"max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]},
+    "claude": {
+        "max_tokens": 2048,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "messages": [{"role": "user", "content": "Hi"}],
+    },
     "gemini": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
 }
 _PATHS = {"openai": "/v1/chat/completions", "openai-response": "/v1/responses", "claude": "/v1/messages"}

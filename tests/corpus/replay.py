@@ -21,7 +21,7 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, translate
 from cliproxy.errors import RequestFault
-from cliproxy.ir.request import CompletionRequest
+from cliproxy.ir.request import CompletionRequest, Thinking
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import UpstreamCall
@@ -186,7 +186,7 @@ def asked_by(case: Case, source: Dialect, target: Dialect) -> AnswerContext:
         asked.request = target.decode_request(body, mint)
         asked.tool_names = client_names(asked.request, source.name)
     else:
-        asked.request = CompletionRequest(target.name, case["model"], [])
+        asked.request = CompletionRequest(target.name, case["model"], [], thinking=Thinking("auto"))
     return asked
 
 

@@ -131,14 +131,15 @@ def _redacted(block: JSONObject, path: str, _: Mint) -> list[Part]:
 
 
 def _tool_use(block: JSONObject, path: str, mint: Mint) -> list[Part]:
-    call_id = filled(block.get("id"))
+    call_id, signature = signatures.split_id(filled(block.get("id")) or "")
     given = block.get("input")
     return [
         ToolCallPart(
             call_id or mint("call_"),
             _needed(block.get("name"), f"{path}.name"),
             arguments.as_text(given),
-            minted=call_id is None,
+            signature=signature,
+            minted=not call_id,
             cache=read_cache(block),
         )
     ]
@@ -153,7 +154,7 @@ def _tool_result(block: JSONObject, path: str, mint: Mint) -> list[Part]:
         parts = read_content(content, f"{path}.content", mint) if isinstance(content, str | list) else []
     return [
         ToolResultPart(
-            _needed(block.get("tool_use_id"), f"{path}.tool_use_id"),
+            signatures.split_id(_needed(block.get("tool_use_id"), f"{path}.tool_use_id"))[0],
             parts,
             is_error=block.get("is_error") is True,
             content_was_list=isinstance(content, list),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
+
+import attrs
 
 from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.cut_calls import whole_parts
@@ -136,10 +139,33 @@ def encode_response(response: CompletionResponse, asked: AnswerContext) -> JSONO
         "type": "message",
         "role": "assistant",
         "model": response.model or asked.model,
-        "content": [block for part in whole_parts(response, asked) if (block := _write_block(part, asked)) is not None],
+        "content": [block for part in whole_parts(response, asked) for block in _write_blocks(part, asked)],
         **write_finish(response.finish),
         "usage": write_usage(response.usage),
     }
+
+
+def shows_reasoning(asked: AnswerContext) -> bool:
+    """Whether the client asked for thinking, in its body or by the model's suffix. One that did not takes the first block
+    for the answer."""
+    if asked.model.endswith(")"):
+        return not asked.model.lower().endswith(("(none)", "(0)"))
+    thinking = asked.request.thinking if asked.request is not None else None
+    return asked.request is None or (thinking is not None and thinking.mode != "none")
+
+
+def _write_blocks(part: Part, asked: AnswerContext) -> Iterator[JSONObject]:
+    if isinstance(part, ReasoningPart) and not shows_reasoning(asked):
+        return
+    if isinstance(part, ToolCallPart) and part.signature is not None:
+        signed = signatures.signed_id(part.id, part.signature)
+        if len(signed) > signatures.ID_LIMIT and shows_reasoning(asked):
+            yield from _write_blocks(ReasoningPart("", part.signature), asked)
+        else:
+            part = attrs.evolve(part, id=signed)
+    block = _write_block(part, asked)
+    if block is not None:
+        yield block
 
 
 def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:

@@ -8,7 +8,14 @@ import attrs
 
 from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.claude.errors import terminal_error
-from cliproxy.dialects.claude.response import call_block, read_finish, read_usage, write_finish, write_usage
+from cliproxy.dialects.claude.response import (
+    call_block,
+    read_finish,
+    read_usage,
+    shows_reasoning,
+    write_finish,
+    write_usage,
+)
 from cliproxy.dialects.interface import AnswerContext, Mint, Payload
 from cliproxy.dialects.members import filled, integer, member
 from cliproxy.ir.content import Signature
@@ -234,6 +241,7 @@ class ClaudeStreamEncoder:
         self._kind: PartKind | None = None
         self._custom: list[str] | None = None
         self._usage: Usage | None = None
+        self._shows = shows_reasoning(asked)
 
     def encode(self, event: Event) -> list[Payload]:
         """The events an event becomes."""
@@ -284,16 +292,29 @@ class ClaudeStreamEncoder:
         delta = {"type": self._delta_type, self._delta_member: words}
         return [{"type": "content_block_delta", "index": self._index, "delta": delta}]
 
+    def _prove(self, call: PartStarted) -> tuple[str, list[Payload]]:
+        """A call's id, and the block in front of it where the id would grow too long with the call's signature."""
+        call_id = call.call_id or self._asked.mint("toolu_")
+        if call.signature is None:
+            return call_id, []
+        signed = signatures.signed_id(call_id, call.signature)
+        if len(signed) <= signatures.ID_LIMIT or not self._shows:
+            return signed, []
+        return call_id, self._start(PartStarted(call.key, "reasoning")) + self._end(PartEnded(call.key, call.signature))
+
     def _start(self, event: PartStarted) -> list[Payload]:
         if event.kind == "media":
             self._asked.losses.append(Loss("generated image", meaning=True))
             return []
+        if event.kind == "reasoning" and not self._shows:
+            return []
+        call_id, proof = self._prove(event) if event.kind == "tool_call" else ("", [])
         self._kind = event.kind
         block: JSONObject
         if event.kind == "tool_call":
             self._delta_type, self._delta_member = "input_json_delta", "partial_json"
             self._custom = [] if event.custom else None
-            block = call_block(event.call_id or self._asked.mint("toolu_"), event.name or "", self._asked)
+            block = call_block(call_id, event.name or "", self._asked)
         elif event.kind == "reasoning":
             self._delta_type, self._delta_member = "thinking_delta", "thinking"
             block = {"type": "thinking", "thinking": "", "signature": ""}
@@ -305,7 +326,7 @@ class ClaudeStreamEncoder:
             self._delta_type, self._delta_member = "text_delta", "text"
             block = {"type": "text", "text": ""}
         self._index += 1
-        return [{"type": "content_block_start", "index": self._index, "content_block": block}]
+        return [*proof, {"type": "content_block_start", "index": self._index, "content_block": block}]
 
     def _end(self, event: PartEnded) -> list[Payload]:
         if self._kind is None:

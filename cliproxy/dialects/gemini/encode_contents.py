@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import attrs
+
 from cliproxy.dialects import arguments, media
 from cliproxy.dialects.signatures import SENTINEL, fits_gemini
 from cliproxy.dialects.toolids import call_arguments
@@ -130,10 +134,16 @@ class ContentWriter:
     def _model(self, parts: list[tuple[Part, str]]) -> list[JSONObject]:
         out: list[JSONObject] = []
         called = False
-        for part, where in parts:
+        proof: Signature | None = None
+        for (part, where), (following, _) in pairwise([*parts, (TextPart(""), "")]):
             if isinstance(part, ToolCallPart):
+                if part.signature is None and proof is not None:
+                    part = attrs.evolve(part, signature=proof)
+                proof = None
                 out.append(self._call(part, not called, where))
                 called = True
+            elif isinstance(part, ReasoningPart) and not part.text and isinstance(following, ToolCallPart):
+                proof = part.signature  # the call's, which a foreign client keeps as reasoning
             elif isinstance(part, ReasoningPart) and part.signature is not None:
                 out.append({"text": part.text, "thought": True, "thoughtSignature": part.signature.value})
             elif isinstance(part, TextPart):

@@ -133,7 +133,7 @@ class Conversation:
         name = filled(item.get("name"))
         if name is None:
             raise RequestFault.bad(f"{path}.name is missing", param=f"{path}.name")
-        call_id = filled(item.get("call_id"))
+        call_id, signature = signatures.split_id(filled(item.get("call_id")) or "")
         if custom and call_id:
             self._custom.add(call_id)
         arguments = item.get("input" if custom else "arguments")
@@ -141,8 +141,9 @@ class Conversation:
             call_id or self._mint("call_"),
             self._toolbox.name(item.get("namespace"), name),
             arguments if isinstance(arguments, str) else "" if arguments is None else dumps_text(arguments),
+            signature=signature,
             custom=custom,
-            minted=call_id is None,
+            minted=not call_id,
         )
 
     def _other(self, item: JSONObject, kind: str, path: str) -> None:
@@ -201,7 +202,7 @@ def _call_id(item: JSONObject, path: str) -> str:
     call_id = filled(item.get("call_id"))
     if call_id is None:
         raise RequestFault.bad(f"{path}.call_id is missing", param=f"{path}.call_id")
-    return call_id
+    return signatures.split_id(call_id)[0]
 
 
 def _output(output: JSON, path: str) -> Iterator[Part]:

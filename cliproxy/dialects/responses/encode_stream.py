@@ -21,7 +21,6 @@ from cliproxy.ir.events import (
     StreamFailed,
     UsageReported,
 )
-from cliproxy.ir.loss import Loss
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSONObject
 
@@ -193,12 +192,14 @@ class StreamEncoder:
     # calls
 
     def _start_call(self, event: PartStarted) -> list[Payload]:
-        if event.signature is not None:
-            self._asked.losses.append(Loss("reasoning signature"))
-        item = self._names.open_item(event.call_id or "", event.name or "", custom=event.custom)
+        call_id, proof = items.signed_call(event.call_id or "", event.signature)
+        sealed: list[Payload] = []
+        if proof is not None:
+            sealed = [self._add(items.reasoning_item(self._id("rs"), "", None)), *self._end_reasoning("", proof)]
+        item = self._names.open_item(call_id, event.name or "", custom=event.custom)
         if item["type"] == "function_call":
             self._delta = "response.function_call_arguments.delta"
-        return [self._add(item)]
+        return [*sealed, self._add(item)]
 
     def _end_call(self, text: str, start: PartStarted) -> list[Payload]:
         if not start.custom and arguments.read(text):

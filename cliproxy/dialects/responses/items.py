@@ -179,6 +179,15 @@ def sealed_form(signature: Signature | None) -> str | None:
     return signatures.carried(signature, "responses") if signature is not None else None
 
 
+def signed_call(call_id: str, signature: Signature | None) -> tuple[str, Signature | None]:
+    """Where a call's signature travels: in the call's id while that stays short, else in a reasoning item, which a client
+    sends back in front of the call. Gives the id, and what the item is to hold."""
+    if signature is None:
+        return call_id, None
+    signed = signatures.signed_id(call_id, signature)
+    return (signed, None) if len(signed) <= signatures.ID_LIMIT else (call_id, signature)
+
+
 @attrs.define
 class Redacted:
     """Anthropic's redacted thinking, held back to follow everything else: the items a client counts are those it can

@@ -148,9 +148,10 @@ class _Output:
             if part.text or sealed is not None:
                 self.items.append(items.reasoning_item(self._id("rs"), part.text, sealed))
         elif isinstance(part, ToolCallPart):
-            if part.signature is not None:
-                self._asked.losses.append(Loss("reasoning signature"))
-            item = self._names.open_item(part.id, part.name, custom=part.custom)
+            call_id, proof = items.signed_call(part.id, part.signature)
+            if proof is not None:
+                self.items.append(items.reasoning_item(self._id("rs"), "", items.sealed_form(proof)))
+            item = self._names.open_item(call_id, part.name, custom=part.custom)
             cut = items.is_cut(part.arguments, self._finish, custom=part.custom, last=last)
             self.items.append(items.close_call(item, part.arguments, self._asked.losses, custom=part.custom, cut=cut))
         elif isinstance(part, MediaPart) and part.kind == "image" and part.data is not None:

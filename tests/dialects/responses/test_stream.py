@@ -471,7 +471,7 @@ def test_a_failure_before_the_start_is_an_error_event() -> None:
 
 
 def test_what_responses_cannot_show_is_lost_and_said() -> None:
-    """The stop sequence that matched, and a signature on a call; pings and foreign payloads are nothing."""
+    """The stop sequence that matched; pings and foreign payloads are nothing."""
     asked = AnswerContext("m", minting(), NOW)
     payloads = streamed(
         Ping(), Opaque("claude", {}),
@@ -480,7 +480,7 @@ def test_what_responses_cannot_show_is_lost_and_said() -> None:
         asked=asked,
     )  # fmt: skip
     assert kinds(payloads)[2] == "output_item.added"
-    assert asked.losses == [Loss("reasoning signature"), Loss("matched stop sequence")]
+    assert asked.losses == [Loss("matched stop sequence")]
 
 
 def test_payloads_are_framed_with_their_event_names() -> None:
