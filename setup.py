@@ -11,7 +11,6 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "cliproxy" / "__init__.py
 
 TEST = [
     "anthropic",
-    "cryptography",
     "docutils",
     "google-genai",
     "hypothesis",
@@ -54,6 +53,7 @@ setup(
         "backports.zstd>=1.0; python_version < '3.14'",
         "bpe-openai>=0.1.4",
         "brotli>=1.2",
+        "cryptography>=42",
         "google-re2>=1.1.20251105",
         "klein>=24.8",
         "orjson>=3.11.6",

@@ -23,6 +23,8 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
+from cliproxy.accounts.directory import accounts_in
+from cliproxy.accounts.tokens import Tokens
 from cliproxy.amp.credits import Credits
 from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.keys import AmpKeys
@@ -101,7 +103,8 @@ class CliproxyService(MultiService):
         self.learned = Learned(reactor.seconds)
         self.learned.changed = self._relearn_soon
         self._relearning: IDelayedCall | None = None
-        snapshot = Snapshot.build(settings, environment, int(now()), self.learned)
+        self.tokens = Tokens(lambda: self.settings, self.client, reactor, now)
+        snapshot = Snapshot.build(settings, environment, int(now()), self.learned, accounts_in(settings.auth_dir))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.relay = Relay(
@@ -109,8 +112,9 @@ class CliproxyService(MultiService):
             budget=self.budget,
             reactor=reactor,
             client=self.client,
-            failover=Failover(self.pool, reactor, entropy, now=now),
+            failover=Failover(self.pool, reactor, entropy, now=now, refresh=self.tokens.refresh),
             learned=self.learned,
+            ready=self.tokens.ready,
             mint=lambda prefix: prefix + "".join(entropy.choices(_ALPHABET, k=24)),
             now=now,
             aside=_aside(reactor),
@@ -188,7 +192,8 @@ class CliproxyService(MultiService):
         """
         if self._endpoint.host is not None:  # the new host waits for a restart, the new keys do not
             _check_doors(settings, self._endpoint.host)
-        return Snapshot.build(settings, self.environment, int(self.now()), self.learned)
+        accounts = accounts_in(settings.auth_dir)
+        return Snapshot.build(settings, self.environment, int(self.now()), self.learned, accounts)
 
     def put(self, snapshot: Snapshot) -> None:
         """Put a compiled configuration in force."""

@@ -64,6 +64,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
     from twisted.internet.threads import deferToThread
 
+    from cliproxy.daemon.accounts_watch import AccountsWatch
     from cliproxy.daemon.announce import Announcement
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
@@ -93,6 +94,7 @@ def makeService(options: Options) -> IService:
         )
         reloader.setServiceParent(whole)
         SavedState(daemon, reactor).setServiceParent(whole)
+        AccountsWatch(daemon, reactor).setServiceParent(whole)
         discovering(daemon, reactor).setServiceParent(daemon)
         SavedUsage(daemon).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)

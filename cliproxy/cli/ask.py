@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from twisted.internet.task import Clock
 from twisted.python import usage
 
+from cliproxy.accounts.directory import accounts_in
 from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.control_socket import socket_path
 from cliproxy.daemon.state_file import StateFile, state_path
@@ -126,7 +127,7 @@ class Explain(Configured):
     def _offline(self, settings: Settings, wall: float) -> JSONObject:
         pool = Pool()
         StateFile(state_path(settings), pool, Clock(), lambda: wall).restore()
-        snapshot = Snapshot.build(settings, os.environ, int(wall))
+        snapshot = Snapshot.build(settings, os.environ, int(wall), accounts=accounts_in(settings.auth_dir))
         return explanation(self.model, snapshot, pool, now=0.0, wall=wall, dialect=self["dialect"], key=self["key"])
 
 

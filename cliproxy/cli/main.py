@@ -125,6 +125,18 @@ def _cooldowns_options() -> usage.Options:
     return Cooldowns()
 
 
+def _accounts_options() -> usage.Options:
+    from cliproxy.cli.accounts import Accounts
+
+    return Accounts()
+
+
+def _import_options() -> usage.Options:
+    from cliproxy.cli.accounts import Import
+
+    return Import()
+
+
 def _catalog_options() -> usage.Options:
     from cliproxy.cli.catalog import Catalog
 
@@ -154,6 +166,8 @@ class Cliproxy(_Options):
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
         ("presets", None, Presets, "list the vendors that a providers entry can name"),
+        ("accounts", None, _accounts_options, "list the files of auth-dir, and why each is used or not"),
+        ("import", None, _import_options, "put credential files or service accounts into auth-dir"),
         ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
         ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
         ("env", None, _env_options, "print what a client needs as shell variables, for eval"),

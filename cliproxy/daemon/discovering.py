@@ -7,7 +7,6 @@ from typing import Any
 
 from cliproxy.daemon.state_file import state_path
 from cliproxy.discovery.discovery import Discovery
-from cliproxy.routing.credential import Credential
 from cliproxy.service import CliproxyService
 
 
@@ -15,9 +14,11 @@ def discovering(daemon: CliproxyService, reactor: Any) -> Discovery:
     """What asks the daemon's vendors for their lists."""
     path = state_path(daemon.settings).with_name("models.json")
     return Discovery(
-        lambda: daemon.relay.snapshot, daemon.learned, daemon.client, reactor, random.SystemRandom(), _ready, path
+        lambda: daemon.relay.snapshot,
+        daemon.learned,
+        daemon.client,
+        reactor,
+        random.SystemRandom(),
+        daemon.tokens.ready,
+        path,
     )
-
-
-async def _ready(credential: Credential) -> Credential:
-    return credential

@@ -6,7 +6,7 @@ what waits is here and in :mod:`cliproxy.upstream`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from cliproxy.pool.affinity import Holders, key_from
 from cliproxy.pool.pool import Lease
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
+from cliproxy.providers.lanes import spoken
 from cliproxy.providers.outbound import Outbound, can_keep, prepare
 from cliproxy.providers.registry import PROVIDERS
 from cliproxy.providers.retry_hints import renewal
@@ -36,9 +37,10 @@ from cliproxy.relay.in_flight import IdleEvent
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
 from cliproxy.relay.recording import Tried, cost_of, progress_of, record_of, reported_cost
+from cliproxy.routing.credential import Credential
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.permission import permitted
-from cliproxy.routing.route import Candidate, Route
+from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
@@ -86,12 +88,14 @@ class Relay:
         client: Client,
         failover: Failover,
         learned: Learned | None = None,
+        ready: Callable[[Credential], Awaitable[Credential]],
         mint: Mint,
         now: Callable[[], float],
         aside: Callable[[Callable[[], bytes]], Deferred[bytes]],
     ) -> None:
         """
         :param budget: for answers that are gathered for a client that waits.
+        :param ready: gives a credential its token, where it needs one.
         :param learned: told which names vendors know.
         :param now: Unix seconds.
         :param aside: runs what computes for long where it does not hold up everybody else.
@@ -100,6 +104,7 @@ class Relay:
         self._budget = budget
         self.client = client
         self.failover = failover
+        self.ready = ready
         self.learned = learned or Learned(reactor.seconds)
         self._exchanges: dict[int, Exchange] = {}
         self._holders = Holders()
@@ -186,7 +191,10 @@ class Relay:
 
     async def _attempt(self, exchange: Exchange, lease: Lease) -> Answered:
         settings = exchange.snapshot.settings
-        lease.candidate = _spoken(lease.candidate, exchange.inbound)
+        lease.candidate = spoken(lease.candidate, exchange.inbound)
+        if lease.candidate.credential.account or lease.candidate.credential.auth.startswith("oauth:"):
+            credential = await self.ready(lease.candidate.credential)
+            lease.candidate = attrs.evolve(lease.candidate, credential=credential)
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
         self._tell("attempt", exchange)
@@ -355,15 +363,6 @@ class Relay:
 
 def _unread(record: Record) -> None:
     """Nobody keeps books."""
-
-
-def _spoken(candidate: Candidate, inbound: Inbound) -> Candidate:
-    """The candidate with the one dialect of its vendor's in which this request is made."""
-    if not candidate.credential.lanes:
-        return candidate
-    embeds = inbound.operation is Operation.EMBED
-    dialect = "responses" if inbound.operation is Operation.COMPACT else inbound.dialect
-    return attrs.evolve(candidate, credential=candidate.credential.spoken(dialect, candidate.model, embeds=embeds))
 
 
 def is_container(data: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from cliproxy.routing.account import Account, credential_of
 from cliproxy.routing.credential import Credential, Served, credential_id
 from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.provider_credentials import provider_credentials
@@ -43,7 +44,9 @@ _DIALECT = {"gemini": "gemini", "vertex": "gemini", "claude": "claude", "codex":
 _ANY_CHAT = Preset("openai-compatibility", "", "", (Lane("openai", "openai-compatibility"),))
 
 
-def credentials_from(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[Credential, ...]:
+def credentials_from(
+    settings: Settings, environment: Mapping[str, str] | None = None, accounts: Sequence[Account] = ()
+) -> tuple[Credential, ...]:
     """Every credential the settings describe, in the order gemini, claude, codex, openai-compatibility, vertex.
 
     With ``settings.demo`` the demo credential comes first and the keys found in ``environment`` follow it.
@@ -60,6 +63,7 @@ def credentials_from(settings: Settings, environment: Mapping[str, str] | None =
     found += _keyed(settings, settings.vertex_api_key, "vertex", "", egress_in_id=True)
     for provider in settings.providers:
         found += provider_credentials(settings, provider)
+    found += [made for account in accounts if isinstance(made := credential_of(account, settings), Credential)]
     return _distinct(found)
 
 

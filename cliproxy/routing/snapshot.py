@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from cliproxy.routing.account import Account
 from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
@@ -32,18 +33,25 @@ class Snapshot:
 
     @classmethod
     def build(
-        cls, settings: Settings, environment: Mapping[str, str], now: int, learned: Learned | None = None
+        cls,
+        settings: Settings,
+        environment: Mapping[str, str],
+        now: int,
+        learned: Learned | None = None,
+        accounts: Sequence[Account] = (),
     ) -> Snapshot:
         """Compile ``settings``.
 
         :param environment: gives vendors' keys in demo mode.
         :param now: Unix seconds.
+        :param accounts: the files of ``auth-dir``.
         :param learned: what vendors have shown of their models so far.
         """
         learned = learned or Learned()
-        credentials = credentials_from(settings, environment)
+        credentials = credentials_from(settings, environment, accounts)
         catalog = Catalog.build(settings, credentials, now, learned)
         keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
+        keys += [token for account in accounts for token in (account.access_token, account.refresh_token)]
         keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
         keys += [provider.client_secret for provider in settings.oauth_providers]

@@ -92,8 +92,6 @@ _NOT_YET = (
     "logging_to_file",
     "logs_max_total_size_mb",
     "request_log",
-    "oauth_providers",
-    "oauth_excluded_models",
 )
 
 

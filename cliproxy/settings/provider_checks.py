@@ -67,11 +67,11 @@ def words(entry: ProviderEntry, key: ProviderKey) -> Mapping[str, str]:
         "region": entry.region,
         "project": key.project or entry.project,
         "location": location,
-        "host": _vertex_host(location),
+        "host": vertex_host(location),
     }
 
 
-def _vertex_host(location: str) -> str:
+def vertex_host(location: str) -> str:
     """Vertex AI's address for a location: global, a multi-region, or one region."""
     if location == "global":
         return "aiplatform.googleapis.com"

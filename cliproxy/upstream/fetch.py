@@ -7,13 +7,15 @@ from typing import Any, Final
 
 import attrs
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseDone, ResponseFailed, ResponseNeverReceived
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
 from cliproxy.errors import UpstreamFailure
 from cliproxy.upstream.client import Client
@@ -67,7 +69,7 @@ async def _fetch(
 ) -> Fetched:
     treq = HTTPClient(client.agent(proxy_url))
     response = await treq.request(
-        method, url, headers=headers, data=body or None, unbuffered=True, allow_redirects=False
+        method, url, headers=headers, data=_Whole(body) if body else None, unbuffered=True, allow_redirects=False
     )
     reader = _Reader(limit)
     response.deliverBody(reader)
@@ -75,6 +77,28 @@ async def _fetch(
     if len(reader.data) > limit:
         raise UpstreamFailure.transport(f"the answer of {url.partition('?')[0]} is too large")
     return Fetched(response.code, bytes(reader.data))
+
+
+@implementer(IBodyProducer)
+class _Whole:
+    """A body that is written in one piece, at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        consumer.write(self._data)
+        return succeed(None)
+
+    def stopProducing(self) -> None:
+        """It is all written."""
+
+    def pauseProducing(self) -> None:
+        """It is all written."""
+
+    def resumeProducing(self) -> None:
+        """It is all written."""
 
 
 class _Reader(Protocol):

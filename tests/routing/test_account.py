@@ -1,0 +1,61 @@
+"""Files of auth-dir: whose login each is, and why it is used or not."""
+
+import pytest
+
+from cliproxy.jsontypes import dumps
+from cliproxy.routing.account import credential_of, read
+from cliproxy.routing.credential import Credential
+from cliproxy.settings.load import loads
+
+SETTINGS = loads(
+    "oauth-providers: [{name: Mine, dialect: claude, base-url: 'https://x.test/', token-url: 'https://x.test/t'}]"
+).settings
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "is not JSON"),
+        (b"[]", "is no JSON object"),
+        (b"{}", "has no type"),
+        (b'{"type": "claude", "access_token": "t"}', "is a login of Claude Code's; put an Anthropic API key"),
+        (b'{"type": "codex", "access_token": "t"}', "is a login of Codex's"),
+        (b'{"type": "gemini", "token": {"access_token": "t"}}', "is a login of Gemini CLI's"),
+        (b'{"type": "nobody"}', "has no oauth-providers entry named nobody"),
+        (b'{"type": "mine", "disabled": true}', "is disabled"),
+        (b'{"type": "mine"}', "holds no token: cliproxy login Mine"),
+        (b'{"type": "vertex", "service_account": {}}', "names no project_id"),
+    ],
+)
+def test_a_file_that_is_not_used_says_why(data: bytes, why: str) -> None:
+    made = credential_of(read("f.json", data), SETTINGS)
+    assert isinstance(made, str)
+    assert made.startswith(why)
+
+
+def test_a_login_that_the_operator_names_is_a_credential_with_what_its_file_says() -> None:
+    file = {"type": "MINE", "access_token": "t", "email": "a@b", "prefix": "/team/", "priority": 3, "weight": "2"}
+    file |= {"headers": {"X-A": "1"}, "excluded-models": ["Claude-Opus-*"], "proxy-url": "http://p"}
+    made = credential_of(read("mine.json", dumps(file)), SETTINGS)
+    assert isinstance(made, Credential)
+    assert (made.id, made.label, made.channel, made.base_url) == ("mine.json", "a@b", "mine", "https://x.test")
+    assert (made.prefix, made.priority, made.weight, made.proxy_url) == ("team", 3, 2, "http://p")
+    assert made.headers == (("X-A", "1"),)
+    assert made.excluded == ("claude-opus-*",)
+    assert "'t'" not in repr(made)
+
+
+@pytest.mark.parametrize("when", ["2026-01-02T03:04:05Z", "2026-01-02 03:04:05", 1767323045, 1767323045000])
+def test_a_tokens_end_is_read_in_every_spelling(when: object) -> None:
+    for file in ({"type": "x", "expired": when}, {"type": "x", "token": {"expiry": when}}):
+        assert read("f", dumps(file)).expires == 1767323045
+
+
+def test_a_service_account_serves_gemini_and_claude_on_vertex() -> None:
+    file = {"type": "vertex", "project_id": "P", "location": "eu", "service_account": {"client_email": "x"}}
+    made = credential_of(read("v.json", dumps(file)), SETTINGS)
+    assert isinstance(made, Credential)
+    assert made.spoken("openai", "claude-opus-5").provider == "vertex-claude"
+    assert made.spoken("openai", "gemini-3.8-flash").base_url == (
+        "https://aiplatform.eu.rep.googleapis.com/v1/projects/P/locations/eu"
+    )
