@@ -24,6 +24,7 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from cliproxy.accounts.directory import accounts_in
+from cliproxy.accounts.grants import Grant
 from cliproxy.accounts.tokens import Tokens
 from cliproxy.amp.credits import Credits
 from cliproxy.amp.fallback import AmpFallbackResource
@@ -104,6 +105,7 @@ class CliproxyService(MultiService):
         self.learned.changed = self._relearn_soon
         self._relearning: IDelayedCall | None = None
         self.tokens = Tokens(lambda: self.settings, self.client, reactor, now)
+        self.tokens.granted = self._hide
         snapshot = Snapshot.build(settings, environment, int(now()), self.learned, accounts_in(settings.auth_dir))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
@@ -205,6 +207,9 @@ class CliproxyService(MultiService):
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.relay.events.publish("reloaded", {"time": self.now(), "credentials": len(snapshot.credentials)})
+
+    def _hide(self, grant: Grant) -> None:
+        self.relay.snapshot = self.relay.snapshot.hiding(*(token for token in (grant.access, grant.refresh) if token))
 
     def _relearn_soon(self) -> None:
         """Vendors have shown more of their models. Many lists come at once, so it is not done for each."""

@@ -44,6 +44,7 @@ class Tokens:
 
     :param settings: the configuration in force.
     :param now: Unix seconds.
+    :ivar granted: told of every new token, before it is used.
     """
 
     _log = Logger()
@@ -55,6 +56,7 @@ class Tokens:
         self._client = client
         self._reactor = reactor
         self._now = now
+        self.granted: Callable[[Grant], None] = _unheard
         self._grants: dict[str, Grant] = {}
         self._rests: dict[tuple[str, int], _Rest] = {}
         self._waiting: dict[str, list[Deferred[Grant]]] = {}
@@ -106,6 +108,7 @@ class Tokens:
     def _landed(self, result: Grant | Failure, id: str) -> None:
         if not isinstance(result, Failure):
             self._grants[id] = result
+            self.granted(result)
         for waiter in self._waiting.pop(id):
             if not waiter.called:
                 waiter.callback(result)
@@ -191,6 +194,10 @@ class Tokens:
             except OSError:
                 await deferLater(self._reactor, _LOCK_LOOK, lambda: None)
         return lock
+
+
+def _unheard(grant: Grant) -> None:
+    """For those who mask nothing."""
 
 
 def _unusable(credential: Credential, why: str) -> UpstreamFailure:

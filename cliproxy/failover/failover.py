@@ -18,7 +18,7 @@ from cliproxy.errors import FailureKind, RequestFault, UpstreamFailure
 from cliproxy.failover.leases import Leases
 from cliproxy.failover.standing import Standing
 from cliproxy.pool.answers import ending
-from cliproxy.pool.pool import Lease, Pool
+from cliproxy.pool.pool import WHOLE, Lease, Pool
 from cliproxy.pool.trace import Trace, attempt_of, reason
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk, eligible
@@ -113,6 +113,11 @@ class Failover:
         self._standing.forget()
         self._leases.serve(credential)
         return freed
+
+    def usable(self, credential: Credential) -> bool:
+        """Whether nothing cools the whole credential now."""
+        health = self.pool.cooldowns().get((credential.id, WHOLE))
+        return health is None or not health.cooling(self._clock.seconds())
 
     @property
     def idle(self) -> bool:

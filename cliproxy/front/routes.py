@@ -214,7 +214,11 @@ class Front:
         """Why requests cannot be served now; None when they can."""
         if self.draining:
             return "draining"
-        return None if self.relay.snapshot.catalog.listed() else "no models: no credential is configured"
+        offering = [each for each in self.relay.snapshot.credentials if each.serves or each.families]
+        if not offering:
+            return "no models: no credential is configured"
+        usable = any(self.relay.failover.usable(credential) for credential in offering)
+        return None if usable else "no credential is usable: every one is cooling"
 
     def complete(self, call: Call, wanted: Wanted, route: Route | None = None) -> Deferred[None]:
         """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred.

@@ -195,6 +195,8 @@ class Relay:
         if lease.candidate.credential.account or lease.candidate.credential.auth.startswith("oauth:"):
             credential = await self.ready(lease.candidate.credential)
             lease.candidate = attrs.evolve(lease.candidate, credential=credential)
+            if credential.key not in exchange.snapshot.secrets:
+                exchange.snapshot = exchange.snapshot.hiding(credential.key)
         outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
         exchange.lease, exchange.losses = lease, outbound.losses
         self._tell("attempt", exchange)

@@ -69,6 +69,10 @@ class Snapshot:
             PriceTable(settings.prices),
         )
 
+    def hiding(self, *secrets: Secret) -> Snapshot:
+        """The same, with further secrets to be masked: tokens that were had since."""
+        return attrs.evolve(self, secrets=(*self.secrets, *secrets))
+
     def relearned(self, learned: Learned, now: int) -> Snapshot:
         """The same configuration, with what vendors have shown of their models since."""
         catalog = Catalog.build(self.settings, self.credentials, now, learned)

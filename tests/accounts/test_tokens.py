@@ -158,6 +158,33 @@ def test_a_refused_refresh_is_not_repeated_and_says_nothing_of_tokens(tmp_path: 
     world.close()
 
 
+def test_a_token_that_was_had_meanwhile_is_masked_where_an_upstream_quotes_it(tmp_path: Path) -> None:
+    login(tmp_path, expired="2020-01-01T00:00:00Z")
+    world, vendor, token = oauth_world(tmp_path)
+    token.script = lambda request: request.answer(200, {"access_token": "fresh-token-1", "expires_in": 3600})
+    for _ in range(2):
+        call = world.post("/v1/messages", CLAUDE)
+        vendor.last.answer(400, {"type": "error", "error": {"type": "x", "message": "fresh-token-1 is wrong"}})
+        world.flow()
+        assert call.status == 400
+        assert b"fresh-token-1" not in call.body
+    world.close()
+
+
+def test_ready_is_while_a_credential_is_usable(tmp_path: Path) -> None:
+    world = World(loads("api-keys: [sk-test]\nclaude-api-key: [{api-key: k, base-url: http://claude.test}]").settings)
+    vendor = world.vendor("claude.test")
+    assert world.get("/readyz").status == 200
+    world.post("/v1/messages", CLAUDE)
+    vendor.last.answer(401, {})
+    world.flow()
+    unready = world.get("/readyz")
+    assert (unready.status, "cooling" in unready.json["status"]) == (503, True)
+    world.pass_time(1801)
+    assert world.get("/readyz").status == 200
+    world.close()
+
+
 def test_client_credentials_need_no_file(tmp_path: Path) -> None:
     text = OAUTH.format(tmp_path) + "providers: [{dialect: claude, base-url: 'http://claude.test', auth: 'oauth:mine'}]"
     world = World(loads(text).settings)
