@@ -43,6 +43,8 @@ from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
 from cliproxy.management.app import ManagementRoutes
+from cliproxy.management.config import ConfigRoutes
+from cliproxy.management.editing import ConfigFile
 from cliproxy.management.numbers import NumberRoutes
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
@@ -136,7 +138,7 @@ class CliproxyService(MultiService):
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
-        self.resource: IResource = _tree(self.front, self.amp, pages, management, self._numbers())
+        self.resource: IResource = _tree(self.front, self.amp, pages, self._managed(management))
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
@@ -147,13 +149,18 @@ class CliproxyService(MultiService):
             self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
             listener.setServiceParent(self)
 
-    def _numbers(self) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
+    def _managed(self, management: ManagementRoutes) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
         numbers = NumberRoutes(
             self.front, self.ledger, self.relay.events, self.metrics, self.reactor, self.reactor.seconds
         )
+        self.config_file = ConfigFile(None, self.environment)
+        described = (ManagementRoutes.app, NumberRoutes.app, ConfigRoutes.app)
+        config = ConfigRoutes(self.front, self.config_file, described)
         paths = (b"usage", b"keys", b"credentials", b"events")
         return (
             (tuple(b"/v0/management/" + path for path in paths), numbers.app),
+            (tuple(b"/v0/management/" + path for path in (b"cooldowns", b"explain")), management.app),
+            ((b"/v0/management/",), config.app),
             ((b"/metrics",), numbers.app),
             ((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app),
         )
@@ -296,8 +303,7 @@ def _tree(
     front: Front,
     amp: AmpRoutes,
     pages: IResource,
-    management: ManagementRoutes,
-    numbers: Sequence[tuple[tuple[bytes, ...], Klein]],
+    management: Sequence[tuple[tuple[bytes, ...], Klein]],
 ) -> IResource:
     """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
@@ -306,8 +312,7 @@ def _tree(
             ((b"/v1beta/", b"/v1beta1/", b"/v1/models/", b"/v1/publishers/"), GeminiRoutes(front).app),
             ((b"/v1/messages",), ClaudeRoutes(front).app),
             ((b"/api/provider/",), amp.app),
-            ((b"/v0/management/",), management.app),
-            *numbers,
+            *management,
             ((b"",), OpenAIRoutes(front).app),
         ],
         [

@@ -93,6 +93,7 @@ def makeService(options: Options) -> IService:
             aside=deferToThread,
         )
         reloader.setServiceParent(whole)
+        daemon.config_file.path, daemon.config_file.apply = options.path, reloader.reload
         SavedState(daemon, reactor).setServiceParent(whole)
         AccountsWatch(daemon, reactor).setServiceParent(whole)
         discovering(daemon, reactor).setServiceParent(daemon)

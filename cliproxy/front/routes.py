@@ -16,6 +16,7 @@ from twisted.web.http import parse_qs
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
+from cliproxy import __version__
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.admission import admitted
@@ -36,6 +37,13 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.usage.allowances import Allowances
 from cliproxy.wire.escape import visible
 
+#: What every management answer says of itself: pages for the original ask for the version of it that this API is like.
+MANAGED: Final = (
+    ("X-CPA-VERSION", "7.2.140+cliproxy"),
+    ("X-CPA-COMMIT", __version__),
+    ("X-CPA-BUILD-DATE", "2026-11-26"),
+    ("X-CPA-SUPPORT-PLUGIN", "false"),
+)
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
 SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
@@ -108,6 +116,9 @@ class Front:
         snapshot = self.relay.snapshot
         call_id = request.id if isinstance(request, BoundedRequest) else self.new_id()
         request.setHeader("X-Request-Id", call_id)
+        if access is Access.MANAGEMENT:
+            for name, value in MANAGED:
+                request.setHeader(name, value)
         try:
             client = self._admit(request, access, snapshot, headers, query)
             call = Call(request, call_id, client, snapshot, headers, query)
