@@ -119,6 +119,18 @@ def _explain_options() -> usage.Options:
     return Explain()
 
 
+def _usage_options() -> usage.Options:
+    from cliproxy.cli.usage import UsageOptions
+
+    return UsageOptions()
+
+
+def _statusline_options() -> usage.Options:
+    from cliproxy.cli.usage import StatusLine
+
+    return StatusLine()
+
+
 def _cooldowns_options() -> usage.Options:
     from cliproxy.cli.ask import Cooldowns
 
@@ -165,6 +177,13 @@ class Cliproxy(_Options):
         ("init", None, Init, "write a commented configuration with a fresh client key"),
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
+        ("usage", None, _usage_options, "show what was used, by key, model, credential or day, and what it cost"),
+        (
+            "statusline",
+            None,
+            _statusline_options,
+            "one line for Claude Code's status line: real backend, cost, budgets",
+        ),
         ("presets", None, Presets, "list the vendors that a providers entry can name"),
         ("accounts", None, _accounts_options, "list the files of auth-dir, and why each is used or not"),
         ("import", None, _import_options, "put credential files or service accounts into auth-dir"),
