@@ -101,7 +101,7 @@ class Lists(SynchronousTestCase):
         names = {"claude-x", "codex-x", "gemini-x", "gpt-x", "vertex-x"}
         openai = world.get("/v1/models").json
         self.assertEqual({model["id"] for model in openai["data"]}, names)
-        self.assertEqual(set(openai["data"][0]), {"id", "object", "created", "owned_by"})
+        self.assertEqual(set(openai["data"][0]), {"id", "object", "created", "owned_by", "display_name"})
         for headers in ({"User-Agent": "claude-cli/2.1"}, {"Anthropic-Version": "2023-06-01"}):
             claude = world.get("/v1/models", headers).json
             self.assertEqual(

@@ -19,8 +19,13 @@ def _present(**members: Any) -> JSONObject:
 
 
 def openai_entry(model: ModelInfo) -> JSONObject:
-    """One entry of OpenAI's list."""
-    return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
+    """One entry of OpenAI's list, with what is known beside its four members, in OpenRouter's words."""
+    entry: JSONObject = {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owned_by}
+    return entry | _present(
+        display_name=model.display_name,
+        context_length=model.context_length,
+        max_completion_tokens=model.max_completion_tokens,
+    )
 
 
 def claude_entry(model: ModelInfo) -> JSONObject:

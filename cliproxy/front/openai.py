@@ -12,6 +12,7 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
+from cliproxy.front.codex_catalog import codex_catalog
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import listing
 from cliproxy.front.routes import Front, Routes
@@ -75,7 +76,9 @@ class OpenAIRoutes:
 
     @app.route("/v1/models", methods=("GET",), access=Access.CLIENT_KEY)
     def models(self, call: Call) -> Answer:
-        """The model list, in the caller's shape."""
+        """The model list, in the caller's shape; Codex's own catalogue for who says its ``client_version``."""
+        if "client_version" in call.query:
+            return Answer(codex_catalog(call.models()))
         return Answer(listing(speaker(call.headers), call.models(), call.query))
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)

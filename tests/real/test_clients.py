@@ -298,4 +298,9 @@ def test_model_list_by_client(house: House) -> None:
     assert claude["data"][0]["type"] == "model"
     codex = raw.call(url, headers=agents.codex_headers(house.daemon.key)).json
     assert codex["object"] == "list"
-    assert set(codex["data"][0]) <= {"id", "object", "created", "owned_by"}
+    known = {"display_name", "context_length", "max_completion_tokens"}
+    assert (
+        {"id", "object", "created", "owned_by"}
+        <= set(codex["data"][0])
+        <= {"id", "object", "created", "owned_by", *known}
+    )
