@@ -59,7 +59,8 @@ def split_data_url(url: str) -> tuple[str, str] | None:
         data = standard_base64(payload)
     else:
         data = base64.b64encode(unquote_to_bytes(payload)).decode()
-    return mime.strip() or "application/octet-stream", data
+    mime = mime.strip()
+    return "image/jpeg" if mime.lower() == "image/jpg" else mime or "application/octet-stream", data
 
 
 def data_url(part: MediaPart) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from cliproxy.providers.common import Headers, Vendor, say_stream
 from cliproxy.providers.interface import Operation, UpstreamCall
 from cliproxy.routing.credential import Credential
 
+#: OpenAI's reasoning families, which refuse ``max_tokens`` (reports.md 8).
+_REASONING: Final = re.compile(r"o\d|gpt-[5-9]", re.IGNORECASE)
 _PATHS = {
     Operation.GENERATE: "/chat/completions",
     Operation.COUNT: "/chat/completions",
@@ -29,6 +34,9 @@ class OpenAICompatibility(Vendor):
             body.pop("stream", None)
         if call.operation is not Operation.GENERATE:
             return
+        if "max_tokens" in body and _REASONING.match(call.model.rpartition("/")[2]):
+            limit = body.pop("max_tokens")
+            body.setdefault("max_completion_tokens", limit)
         say_stream(body, call.stream)
         if call.stream:
             options = body.get("stream_options")

@@ -60,3 +60,13 @@ def test_tokens_are_not_counted_upstream() -> None:
 
     assert not PROVIDERS[KIND].counts_upstream
     assert finished(KIND, {"messages": []}, operation=COUNT) == {"messages": [], "model": "m"}
+
+
+def test_openais_reasoning_families_are_limited_by_the_word_they_take() -> None:
+    for model in ("gpt-5.4", "o3", "openai/gpt-5-mini", "gpt-6"):
+        body = finished("openai-compatibility", {"messages": [], "max_tokens": 9}, model=model)
+        assert (body.get("max_completion_tokens"), "max_tokens" in body) == (9, False), model
+    for model in ("gpt-4o", "mistral-large", "gpt-oss-120b"):
+        assert finished("openai-compatibility", {"messages": [], "max_tokens": 9}, model=model)["max_tokens"] == 9, (
+            model
+        )

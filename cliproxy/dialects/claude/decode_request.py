@@ -19,6 +19,9 @@ _READ: Final = frozenset(
     + ("stop_sequences", "stream", "metadata", "output_config", "output_format", "betas")
 )
 
+#: A line of Claude Code's for Anthropic. It changes with every request, so that no other vendor's prefix cache would hit.
+_BILLING: Final = "x-anthropic-billing-header:"
+
 #: Members whose loss changes what the model can do.
 _NEEDED: Final = frozenset(("mcp_servers", "container", "prefill"))
 
@@ -71,7 +74,7 @@ def _system(content: JSON) -> list[SystemSegment]:
     segments = []
     for block in objects([content] if isinstance(content, dict) else content):
         words = filled(block.get("text"))
-        if words is not None:
+        if words is not None and not words.startswith(_BILLING):
             segments.append(SystemSegment(words, cache=read_cache(block)))
     return segments
 
