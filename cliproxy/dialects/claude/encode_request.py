@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cliproxy.dialects.calls import paired
 from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
 from cliproxy.dialects.claude.repair import repair
@@ -35,6 +36,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
+    request = paired(request, losses)
     names = wire_names(request, "claude")
     system = [
         write_cache({"type": "text", "text": segment.text}, segment.cache)

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects import arguments, faults, finishes, signatures
+from cliproxy.dialects import arguments, faults, finishes, signatures, token_counts
 from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects, text
@@ -51,18 +51,12 @@ def read_usage(stated: JSON) -> Usage | None:
     """``usage``: Anthropic counts what the cache read and wrote beside the input, the IR counts it in."""
     if not isinstance(stated, dict):
         return None
-    fresh = integer(stated.get("input_tokens"))
-    cached = integer(stated.get("cache_read_input_tokens"))
-    written = integer(stated.get("cache_creation_input_tokens"))
-    known = [count for count in (fresh, cached, written) if count is not None]
-    return Usage(
-        input=sum(known) if known else None,
-        output=integer(stated.get("output_tokens")),
-        cached=cached,
-        cache_write=written,
-        cache_write_1h=integer(member(stated.get("cache_creation"), "ephemeral_1h_input_tokens")),
-        tier=filled(stated.get("service_tier")),
-    )
+    usage = token_counts.read(stated)
+    known = [count for count in (usage.input, usage.cached, usage.cache_write) if count is not None]
+    usage.input = sum(known) if known else None
+    usage.cache_write_1h = integer(member(stated.get("cache_creation"), "ephemeral_1h_input_tokens"))
+    usage.tier = filled(stated.get("service_tier"))
+    return usage
 
 
 def write_usage(usage: Usage | None) -> JSONObject:

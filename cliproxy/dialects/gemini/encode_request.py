@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cliproxy.dialects.calls import paired
 from cliproxy.dialects.gemini.encode_contents import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
 from cliproxy.dialects.gemini.repair import repair
@@ -29,6 +30,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
+    request = paired(request, losses)
     names = wire_names(request, "gemini")
     losses.extend(Loss("cache_control", "system") for segment in request.system if segment.cache is not None)
     system = [{"text": segment.text} for segment in request.system if segment.text]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects import arguments, faults, finishes, media
+from cliproxy.dialects import arguments, faults, finishes, media, token_counts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, number, objects
 from cliproxy.dialects.toolids import call_arguments, custom_input
@@ -20,26 +20,23 @@ def read_usage(stated: JSON, tier: JSON = None) -> Usage | None:
     """``usage``: input includes what came from the cache, output includes reasoning. ``tier`` is ``service_tier``."""
     if not isinstance(stated, dict):
         return None
-    prompt, completion = integer(stated.get("prompt_tokens")), integer(stated.get("completion_tokens"))
-    return Usage(
-        input=integer(stated.get("input_tokens")) if prompt is None else prompt,
-        output=integer(stated.get("output_tokens")) if completion is None else completion,
-        cached=integer(member(stated.get("prompt_tokens_details"), "cached_tokens")),
-        reasoning=integer(member(stated.get("completion_tokens_details"), "reasoning_tokens")),
-        tier=filled(tier),
-        cost=number(stated.get("cost")),
-    )
+    usage = token_counts.read(stated)
+    usage.tier, usage.cost = filled(tier), number(stated.get("cost"))
+    return usage
 
 
 def write_usage(usage: Usage | None) -> JSONObject:
     """``usage`` with both detail objects; what nobody counted is 0."""
     usage = usage or Usage()
     prompt, completion = usage.input or 0, usage.output or 0
+    details = {"cached_tokens": usage.cached or 0}
+    if usage.cache_write:
+        details["cache_write_tokens"] = usage.cache_write
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached or 0},
+        "prompt_tokens_details": details,
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
     }
 

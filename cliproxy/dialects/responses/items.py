@@ -6,9 +6,9 @@ from typing import Final
 
 import attrs
 
-from cliproxy.dialects import arguments, finishes, signatures
+from cliproxy.dialects import arguments, finishes, signatures, token_counts
 from cliproxy.dialects.interface import AnswerContext
-from cliproxy.dialects.members import filled, integer, member, number
+from cliproxy.dialects.members import filled, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
 from cliproxy.dialects.toolids import custom_input
 from cliproxy.ir.content import MediaPart, Signature
@@ -125,16 +125,9 @@ def read_usage(stated: JSON, tier: JSON = None) -> Usage | None:
     """``usage``: input includes what came from the cache, output includes reasoning. ``tier`` is ``service_tier``."""
     if not isinstance(stated, dict):
         return None
-    details = stated.get("input_tokens_details")
-    return Usage(
-        input=integer(stated.get("input_tokens")),
-        output=integer(stated.get("output_tokens")),
-        cached=integer(member(details, "cached_tokens")),
-        cache_write=integer(member(details, "cache_write_tokens")),
-        reasoning=integer(member(stated.get("output_tokens_details"), "reasoning_tokens")),
-        tier=filled(tier),
-        cost=number(stated.get("cost")),
-    )
+    usage = token_counts.read(stated)
+    usage.tier, usage.cost = filled(tier), number(stated.get("cost"))
+    return usage
 
 
 def read_finish(response: JSONObject, *, called: bool, refused: bool) -> Finish:

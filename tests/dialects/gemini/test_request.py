@@ -351,9 +351,11 @@ class Encoding(SynchronousTestCase):
             answering("zz", "orphan"), calling(("d", "f")), answering("d"), answering("a", '{"k": 1}'),
         ])  # fmt: skip
         first, second = body["contents"][2]["parts"], body["contents"][4]["parts"]
-        self.assertEqual([list(part) for part in first], [["functionResponse"]] * 4 + [["text"]])
-        told = [(part["functionResponse"]["id"], part["functionResponse"]["response"]["result"]) for part in first[:4]]
-        self.assertEqual(told, [("a", {"k": 1}), ("b", {}), ("c", "ok"), ("zz", "orphan")])
+        self.assertEqual([list(part) for part in first], [["functionResponse"]] * 3 + [["text"], ["text"]])
+        told = [(part["functionResponse"]["id"], part["functionResponse"]["response"]) for part in first[:3]]
+        missing = {"error": "no result: the call was interrupted"}
+        self.assertEqual(told, [("a", {"result": {"k": 1}}), ("b", missing), ("c", {"result": "ok"})])
+        self.assertIn("orphan", first[4]["text"])
         self.assertEqual([part["functionResponse"]["id"] for part in second], ["d"])
 
     def test_reused_ids_pair_with_the_nearest_call(self) -> None:
