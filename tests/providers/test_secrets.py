@@ -1,14 +1,12 @@
 """No configured secret leaves in an error an upstream wrote."""
 
-import sys
-from collections.abc import Callable
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.secrets import _mask_of, mask_secrets
 from cliproxy.settings.model import NO_SECRET, Secret
+from tests.support.work import calls
 
 
 def masked(text: str, *secrets: str) -> str:
@@ -57,21 +55,4 @@ def test_many_secrets() -> None:
     page = b"sk-0000 " * 130_000 + b"sk-00004999-0123456789abcdef \xff"
     assert mask_secrets(page, secrets).endswith(b" *** \xff")
     assert _mask_of(secrets) is _mask_of(secrets)
-    calls = count_calls(lambda: mask_secrets(page, secrets))
-    assert calls < 100
-
-
-def count_calls(work: Callable[[], object]) -> int:
-    """Calls of functions, as a measure of work that no busy machine disturbs."""
-    count = 0
-
-    def note(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
+    assert calls(lambda: mask_secrets(page, secrets)) < 100

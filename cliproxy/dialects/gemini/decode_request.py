@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.gemini.decode_tools import read_choice, read_tools
+from cliproxy.dialects.gemini.open_calls import OpenCalls
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature, said_again
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.interface import Mint
@@ -79,7 +80,7 @@ class _Conversation:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._role = ""
-        self._open_calls: list[ToolCallPart] = []
+        self._open_calls = OpenCalls()
 
     def add(self, content: JSON, turn: int, path: str) -> None:
         """Read one content. Streams replayed piece by piece are one turn of the model again."""
@@ -129,12 +130,12 @@ class _Conversation:
             signature=read_signature(part, signatures.replayed),
             minted=call_id is None,
         )
-        self._open_calls.append(made)
+        self._open_calls.add(made)
         return made
 
     def _result(self, result: JSONObject, path: str, place: str) -> ToolResultPart:
         name, call_id = filled(result.get("name")), filled(result.get("id"))
-        call = self._answered(call_id, name)
+        call = self._open_calls.take(call_id, name)
         told, is_error = _told(result.get("response"))
         parts: list[Part] = [TextPart(told if isinstance(told, str) else dumps_text(told))]
         parts += [read_part(part, signatures.replayed) for part in objects(result.get("parts"))]
@@ -145,18 +146,6 @@ class _Conversation:
             is_error=is_error,
             minted=call.minted if call is not None else call_id is None,
         )
-
-    def _answered(self, call_id: str | None, name: str | None) -> ToolCallPart | None:
-        """The open call a result answers: by id, else the oldest of its name, else the oldest."""
-        calls = self._open_calls
-        found = next((call for call in calls if call_id is not None and call.id == call_id), None)
-        if found is None:
-            # Some clients make up ids for results of calls that had none.
-            loose = [call for call in calls if call_id is None or call.minted]
-            found = next((call for call in loose if call.name == name), loose[0] if loose else None)
-        if found is not None:
-            calls.remove(found)
-        return found
 
 
 def _placed_id(place: str) -> str:

@@ -211,6 +211,7 @@ def _homecoming(turns: list[_Turn]) -> list[list[ToolResultPart]]:
     A result of no known call, and a second one of the same call, stays where it was.
     """
     held: list[list[ToolResultPart]] = [[] for _ in turns]
+    answered: list[set[str]] = [set() for _ in turns]
     homes: dict[str, int] = {}
     for index, turn in enumerate(turns):
         if turn[0] == "model":
@@ -220,9 +221,10 @@ def _homecoming(turns: list[_Turn]) -> list[list[ToolResultPart]]:
             if not isinstance(part, ToolResultPart):
                 continue
             home = homes.get(part.call_id, index)
-            if any(other.call_id == part.call_id for other in held[home]):
+            if part.call_id in answered[home]:
                 home = index
             held[home].append(part)
+            answered[home].add(part.call_id)
     return held
 
 
