@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import attrs
@@ -93,14 +94,19 @@ def _offers(credential: Credential, now: int, learned: Learned) -> Iterator[Cand
 
 def described(credential: Credential, name: str, listed: ModelInfo | None = None) -> ModelInfo:
     """What is known of a vendor's model that no entry names: from its list, from the catalogue, from the kept facts."""
+    return _described(_owner(credential), credential.vendor, name, listed)
+
+
+@functools.lru_cache(maxsize=8192)  # thousands of credentials serve the same models
+def _described(owner: str, vendor: str, name: str, listed: ModelInfo | None) -> ModelInfo:
     record = known(name) or ModelInfo(name)
-    facts = shipped().find(name, credential.vendor)
+    facts = shipped().find(name, vendor)
     told = listed or ModelInfo(name)
     return attrs.evolve(
         record,
         id=name,
         created=told.created or record.created,
-        owned_by=told.owned_by or record.owned_by or _owner(credential),
+        owned_by=told.owned_by or record.owned_by or owner,
         display_name=told.display_name or record.display_name or (facts.name if facts else ""),
         context_length=told.context_length or record.context_length or (facts.context_length if facts else 0),
         max_completion_tokens=told.max_completion_tokens or record.max_completion_tokens,
@@ -111,11 +117,12 @@ def described(credential: Credential, name: str, listed: ModelInfo | None = None
 def _configured(credential: Credential, now: int) -> Iterator[Candidate]:
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)
-        info = _info(served, model, credential, now)
+        info = _info(served, model, _owner(credential), now)
         yield Candidate(credential, model, suffix, served.alias, info)
 
 
-def _info(served: Served, model: str, credential: Credential, now: int) -> ModelInfo:
+@functools.lru_cache(maxsize=8192)
+def _info(served: Served, model: str, owner: str, now: int) -> ModelInfo:
     """What is known of a served model.
 
     The look-up key is the upstream's name (thinking.md 4): an alias keeps the catalogue's facts, one that equals the name
@@ -123,13 +130,13 @@ def _info(served: Served, model: str, credential: Credential, now: int) -> Model
     """
     record = known(model)
     if not served.user_defined:
-        return attrs.evolve(record, id=served.alias) if record else ModelInfo(served.alias, owned_by=_owner(credential))
+        return attrs.evolve(record, id=served.alias) if record else ModelInfo(served.alias, owned_by=owner)
     return attrs.evolve(
         record or ModelInfo(served.alias),
         id=served.alias,
         known=record is not None,
         created=now,
-        owned_by=_owner(credential),
+        owned_by=owner,
         display_name=model,
     )
 
