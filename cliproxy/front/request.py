@@ -189,6 +189,6 @@ class BoundedRequest(Request):
         """The client left."""
         self._stop_watching()
         self._let_go()
-        if self.id and not self.finished:
+        if self.id and self.path is not None and not self.finished:  # without a path it was refused with its line
             self.channel.site.tell(self, gone=True)
         super().connectionLost(reason)

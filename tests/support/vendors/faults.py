@@ -28,7 +28,7 @@
 | ``mute`` | gives the good answer and silently closes the connection it had offered to keep |
 | ``body`` | answers a stream request with a whole body, as some gateways do |
 | ``stream`` | answers a request for a whole body with a stream |
-| ``badgzip`` | says that its body is compressed, which it is not |
+| ``badgzip`` | plain bytes that say they are compressed |
 | ``garbage`` | answers with something that is not HTTP |
 
 Not streamed, the scenes that break a stream break the body in the nearest way: cut short, or half a JSON text.
