@@ -108,6 +108,8 @@ def apply(
 
 def _own_words(said: Thinking) -> Config | None:
     """A client's effort word, as it said it: on the way through a dialect of budgets ``max`` would become less."""
+    if said.mode == "auto":
+        return AUTO
     word = said.level if said.mode in ("level", "adaptive") else None
     return Config("level", level=word) if word and word.lower() in LEVELS else None
 

@@ -97,7 +97,7 @@ def run_request(case: Case) -> Output:
     info = model_info(model, capability)
     body, mint = json.loads(json.dumps(case["input"])), minter()
     stream = case.get("stream", body.get("stream") is True)
-    same = source is target
+    same, said = source is target, None
     try:
         if "provider" in case:
             kind = case["provider"].removesuffix("-api-key")
@@ -107,10 +107,13 @@ def run_request(case: Case) -> Output:
             edit_request(target.name, body, model=model, stream=stream)
         else:
             context = EncodeContext(model, mint, stream, info.max_completion_tokens or None)
-            body = target.encode_request(source.decode_request(body, mint), context)
+            request = source.decode_request(body, mint)
+            body, said = target.encode_request(request, context), request.thinking
         if capability is not None:
             codex = target.name == "responses" and not same
-            thinking.apply(body, client=source.name, provider=target.name, suffix=suffix, info=info, codex=codex)
+            thinking.apply(
+                body, client=source.name, provider=target.name, suffix=suffix, info=info, codex=codex, said=said
+            )
         finish(case, body, model, stream, said_by_client=same and suffix is None)
     except RequestFault as fault:
         return {"error": {"status": fault.detail.status, "code": fault.detail.code, "message": fault.detail.message}}
