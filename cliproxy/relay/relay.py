@@ -377,7 +377,8 @@ def is_container(data: bytes) -> bool:
 
 def _redirected(lease: Lease, response: UpstreamResponse, snapshot: Snapshot) -> RequestFault:
     """A redirect is not followed, for a key would go with the request: the operator corrects the address."""
-    where = mask_secrets(response.headers["location"][:300].encode("latin-1", "replace"), snapshot.secrets)
+    target = response.headers["location"].partition("?")[0].partition("#")[0]  # a query may hold a key
+    where = mask_secrets(target[:300].encode("latin-1", "replace"), snapshot.secrets)
     sentence = f"the upstream redirects to {visible(where.decode('latin-1'))}; correct the base-url of"
     return RequestFault(ErrorDetail(502, f"{sentence} {lease.candidate.credential.label}"))
 
