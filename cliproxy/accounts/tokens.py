@@ -136,7 +136,7 @@ class Tokens:
         if in_force and (ends is None or ends - provider.refresh_lead_seconds > self._now() or not found.refresh_token):
             return Grant(found.access_token, ends or self._now() + 3600, NO_SECRET)
         if not found.refresh_token:
-            raise _unusable(credential, f"its token has ended: cliproxy login {provider.name}")
+            raise _unusable(credential, "its token has ended: log in anew with the tool that wrote its file")
         form = refreshing(provider, found.refresh_token)
         grant = await self._asked(credential, provider.token_url, form)
         members = {**found.members, "access_token": grant.access.reveal(), "expired": _rfc3339(grant.expires)}

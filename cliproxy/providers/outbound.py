@@ -5,7 +5,7 @@ Order of work on a body: dialect conversion (or the identity edit), thinking, pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -32,6 +32,8 @@ from cliproxy.routing import payload_rules, thinking
 from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Payload, Settings
 
+#: How each dialect spells the most tokens of an answer.
+_OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
 #: Members of a body that say how its model is to be sampled (Gemini's, elsewhere, are taken by all of its models).
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
 
@@ -178,6 +180,7 @@ def _adjust(
     """Thinking, then payload rules, on a body in the upstream's dialect."""
     rules = settings.payload
     provider = PROVIDERS[candidate.credential.provider]
+    outbound.losses.extend(_clamped(body, candidate.info.max_completion_tokens))  # budgets then fit below it
     original = loads(dumps(body)) if rules.default or rules.default_raw else body
     thinking.apply(
         body,
@@ -197,6 +200,17 @@ def _adjust(
         asked = payload_rules.Asked(protocol, names, inbound.dialect, inbound.headers)
         changed = payload_rules.apply(body, rules, asked, original=original)
         outbound.losses.extend(Loss("a payload rule took the client's place", path) for path in changed)
+
+
+def _clamped(body: JSONObject, most: int) -> Iterator[Loss]:
+    """Lower an output limit to what the model can give, which vendors refuse to exceed (reports.md 7); 0 is unknown."""
+    inner = body.get("generationConfig")
+    for holder in (body, inner) if isinstance(inner, dict) else (body,):
+        for name in _OUTPUT_LIMITS if most else ():
+            said = holder.get(name)
+            if isinstance(said, int) and said > most:
+                holder[name] = most
+                yield Loss(f"{name} {said} is lowered to the model's {most}", name)
 
 
 def _claude_user(inbound: Inbound) -> str | None:

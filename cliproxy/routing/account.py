@@ -107,7 +107,7 @@ def credential_of(account: Account, settings: Settings) -> Credential | str:
 
 def _oauth(account: Account, provider: OAuthProvider, settings: Settings) -> Credential | str:
     if not account.access_token and not account.refresh_token:
-        return f"holds no token: cliproxy login {provider.name}"
+        return "holds no token: log in anew with the tool that wrote it, and put its file here"
     kinds = {"openai": "openai-compatibility", "responses": "codex", "claude": "claude", "gemini": "gemini"}
     return _common(
         account,

@@ -1,4 +1,4 @@
-"""The vendors known by name. Addresses and members are those of the vendors' own API references, November 2026."""
+"""The vendors known by name, as of November 2026 (today.md 1). An entry's own fields stand above a preset's."""
 
 from __future__ import annotations
 

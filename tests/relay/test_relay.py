@@ -648,3 +648,9 @@ class Sampling(Worlds):
         sent.answer(200, {**CLAUDE_ANSWER, "model": "claude-opus-4-7"})
         self.world.flow()
         self.assertGreaterEqual(int(call.headers.get("x-cliproxy-losses", 0)), 1)
+
+    def test_a_limit_over_the_models_is_lowered(self) -> None:
+        """Today's Claude Code asks for 128,000 tokens of every model; one that gives fewer is asked for what it gives."""
+        self.build(claude_api_key=(KeyEntry(api_key=Secret("k"), base_url="http://claude.test"),))
+        self.world.post("/v1/messages", {**CLAUDE, "model": "claude-sonnet-4-5", "max_tokens": 128_000})
+        self.assertEqual(self.vendors["claude"].last.json["max_tokens"], 64_000)

@@ -23,7 +23,7 @@ SETTINGS = loads(
         (b'{"type": "gemini", "token": {"access_token": "t"}}', "is a login of Gemini CLI's"),
         (b'{"type": "nobody"}', "has no oauth-providers entry named nobody"),
         (b'{"type": "mine", "disabled": true}', "is disabled"),
-        (b'{"type": "mine"}', "holds no token: cliproxy login Mine"),
+        (b'{"type": "mine"}', "holds no token: log in anew with the tool that wrote it, and put its file here"),
         (b'{"type": "vertex", "service_account": {}}', "names no project_id"),
     ],
 )
