@@ -171,6 +171,7 @@ def carried(signature: Signature, dialect: str) -> str | None:
         if signature.origin == "openai" and shown_vendor(value) != "openai":
             return wrap(signature)
         return value if fits_gemini(value) else None
-    if dialect == "claude" and signature.origin in ("openai", "gemini") and shown_vendor(value) != signature.origin:
+    foreign = {"claude": ("openai", "gemini"), "responses": ("gemini",)}.get(dialect, ())
+    if signature.origin in foreign and shown_vendor(value) != signature.origin:
         return wrap(signature)
     return value

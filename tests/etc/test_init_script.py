@@ -144,6 +144,10 @@ class InitScript(SynchronousTestCase):
         self.configure("two")
         self.assertEqual(self.do("reload")[0], 0)
         self.await_key("two")
+        for _ in range(100):  # the line follows the new key
+            if self.logfile.exists() and "reloaded" in self.logfile.read_text():
+                break
+            time.sleep(0.1)
         self.assertEqual(self.do("stop")[0], 0)
         self.assertIn("reloaded", self.logfile.read_text())
 

@@ -126,9 +126,7 @@ class BlockWriter:
             return self._lose("redacted_thinking", where)
         if part.signature is None:
             return self._lose("reasoning without signature", where)
-        # What a Responses client relays raw, and shows no vendor, is taken for Anthropic's.
-        guessed = part.signature.origin == "unknown" and self._request.origin == "responses"
-        if part.signature.origin != "claude" and not guessed:
+        if part.signature.origin != "claude":
             return self._lose("reasoning signature", where)
         return {"type": "thinking", "thinking": part.text, "signature": part.signature.value}
 
