@@ -38,17 +38,17 @@ class _Variables(dict[str, Any]):
     lines: Sequence[str] = ()
 
 
-def _load_env(text: str) -> dict[str, Any]:
+def _load_env(text: str) -> _Variables:
     found = (_VARIABLE.match(line) for line in text.splitlines())
     variables = _Variables({match[1]: match[2].strip().strip("\"'") for match in found if match})
     variables.lines = text.splitlines()
     return variables
 
 
-def _dump_env(variables: dict[str, Any]) -> str:
-    before = _load_env("\n".join(variables.lines)) if isinstance(variables, _Variables) else {}
+def _dump_env(variables: _Variables) -> str:
+    before = _load_env("\n".join(variables.lines))
     kept = []
-    for line in variables.lines if isinstance(variables, _Variables) else ():
+    for line in variables.lines:
         match = _VARIABLE.match(line)
         if match is None or before.get(match[1]) == variables.get(match[1], _ABSENT):
             kept.append(line)
@@ -73,7 +73,7 @@ _FORMATS: Final = {
     "json": _Format(loads, lambda value: dumps_readable(value).decode() + "\n", dict),
     "toml": _Format(tomlkit.parse, tomlkit.dumps, tomlkit.document),
     "yaml": _Format(lambda text: YAML().load(text), _dump_yaml, dict),
-    "env": _Format(_load_env, _dump_env, dict),
+    "env": _Format(_load_env, _dump_env, _Variables),
 }
 
 

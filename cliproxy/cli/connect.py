@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 from cliproxy.cli import client_files
+from cliproxy.cli.ask import Configured
 from cliproxy.cli.clients import CLIENTS, Client, Facts, Home
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError
@@ -22,6 +23,7 @@ from cliproxy.settings.load import load
 from cliproxy.settings.model import Settings
 from cliproxy.wire.addresses import is_loopback
 from cliproxy.wire.files import write_whole
+from cliproxy.wire.urls import bracketed
 
 _ANSWER_SECONDS = 10.0
 _UNSPECIFIED = {"", "0.0.0.0", "::"}
@@ -41,8 +43,7 @@ def known_client(name: str) -> Client:
 def address(settings: Settings) -> str:
     """The daemon's address as a client on this machine calls it."""
     host = "127.0.0.1" if settings.host in _UNSPECIFIED else settings.host
-    bracketed = f"[{host}]" if ":" in host else host
-    return f"{'https' if settings.tls.enable else 'http'}://{bracketed}:{settings.port}"
+    return f"{'https' if settings.tls.enable else 'http'}://{bracketed(host)}:{settings.port}"
 
 
 def models(url: str, key: str) -> list[str]:
@@ -92,7 +93,7 @@ def choose(client: Client, listed: Sequence[str]) -> str:
     return listed[0]
 
 
-class _ForClient(usage.Options):
+class _ForClient(Configured):
     """What both commands take."""
 
     synopsis = "CLIENT [options]"
@@ -102,12 +103,6 @@ class _ForClient(usage.Options):
         ["key", "k", None, "The client key to use, if it is not the configuration's first"],
         ["model", "m", None, "The model to use"],
     ]
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Options may stand behind the client's name, where one writes them."""
-        given = list(options or [])
-        plain = [given.pop(0)] if given and not given[0].startswith("-") else []
-        super().parseOptions([*given, *plain])
 
     def parseArgs(self, *words: str) -> None:
         if len(words) != 1:

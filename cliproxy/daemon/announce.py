@@ -16,6 +16,7 @@ from cliproxy.routing.credentials import environment_keys
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
 from cliproxy.settings.problems import Problem
+from cliproxy.wire.urls import bracketed
 
 _DEMO: Final = """
 cliproxy {version} listens on {url}, with no configuration file: the built-in demo model answers, offline.
@@ -89,8 +90,7 @@ class Announcement(Service):
     def _url(self, settings: Settings) -> str:
         host = settings.host or "0.0.0.0"
         scheme = "https" if settings.tls.enable else "http"
-        bracketed = f"[{host}]" if ":" in host else host
-        return f"{scheme}://{bracketed}:{self._daemon.port or settings.port}"
+        return f"{scheme}://{bracketed(host)}:{self._daemon.port or settings.port}"
 
     def _demo(self, settings: Settings) -> str:
         found = environment_keys(self._daemon.environment)

@@ -11,7 +11,7 @@ from cliproxy.routing.account import Account, credential_of
 from cliproxy.routing.credential import Credential, Served, credential_id
 from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.provider_credentials import provider_credentials
-from cliproxy.routing.serving import readable, served
+from cliproxy.routing.serving import of_entry, readable, served
 from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
 from cliproxy.vendors.preset import Lane, Listing, Preset, plain_base
 from cliproxy.vendors.presets import OF_KIND, PRESETS, at
@@ -99,16 +99,9 @@ def _keyed(
                 key=key,
                 base_url=base_url,
                 serves=served(entry.models, entry.excluded_models, CATALOGUE[provider]),
-                prefix=entry.prefix,
-                priority=entry.priority,
                 weight=entry.weight,
                 proxy_url=entry.proxy_url or settings.proxy_url,
-                headers=entry.headers,
-                max_concurrency=entry.max_concurrency,
-                request_retry=entry.request_retry,
-                disable_cooling=entry.disable_cooling,
-                error_rules=entry.request_scoped_errors,
-                subscription=entry.billing == "subscription",
+                **of_entry(entry),
                 vendor=preset.vendor,
                 families=() if entry.models else preset.families,
                 excluded=entry.excluded_models,
@@ -143,16 +136,9 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
             key=Secret(key.api_key.reveal().strip()),
             base_url=base_url,
             serves=_compat_served(entry.models),
-            prefix=entry.prefix,
-            priority=entry.priority,
             weight=key.weight,
             proxy_url=key.proxy_url or settings.proxy_url,
-            headers=entry.headers,
-            max_concurrency=entry.max_concurrency,
-            request_retry=entry.request_retry,
-            disable_cooling=entry.disable_cooling,
-            error_rules=entry.request_scoped_errors,
-            subscription=entry.billing == "subscription",
+            **of_entry(entry),
             lanes=_chat_lanes(preset),
             vendor=preset.vendor,
             families=() if entry.models else preset.families,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cliproxy.routing.credential import Credential, credential_id
-from cliproxy.routing.serving import readable, served
+from cliproxy.routing.serving import of_entry, readable, served
 from cliproxy.settings.model import ProviderEntry, ProviderKey, Secret, Settings
 from cliproxy.settings.provider_checks import words
 from cliproxy.vendors.preset import Endpoint, Lane, Listing, Preset, filled, plain_base
@@ -54,16 +54,9 @@ def _credential(settings: Settings, entry: ProviderEntry, preset: Preset, name: 
         key=Secret(secret),
         base_url=root if len(lanes) > 1 else root + lanes[0].base,
         serves=served(entry.models, entry.excluded_models),
-        prefix=entry.prefix,
-        priority=entry.priority,
         weight=key.weight,
         proxy_url=key.proxy_url or settings.proxy_url,
-        headers=entry.headers,
-        max_concurrency=entry.max_concurrency,
-        request_retry=entry.request_retry,
-        disable_cooling=entry.disable_cooling,
-        error_rules=entry.request_scoped_errors,
-        subscription=entry.billing == "subscription",
+        **of_entry(entry),
         auth=auth,
         lanes=lanes if len(lanes) > 1 else (),
         endpoint=Endpoint((*preset.endpoint.strip, *entry.strip), preset.endpoint.renamed, entry.paths, entry.query),

@@ -1,13 +1,29 @@
-"""What an entry serves: its ``models`` or its vendor's, less ``excluded-models``."""
+"""What an entry of any kind says of its credentials: how they are used, and what they serve, its ``models`` or its vendor's,
+less ``excluded-models``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Served
 from cliproxy.routing.thinking import parse_suffix
-from cliproxy.settings.model import ModelEntry
+from cliproxy.settings.model import CompatEntry, KeyEntry, ModelEntry, ProviderEntry
+
+
+def of_entry(entry: KeyEntry | CompatEntry | ProviderEntry) -> dict[str, Any]:
+    """The members of a :class:`~cliproxy.routing.credential.Credential` that every kind of entry sets for all of its keys."""
+    return {
+        "prefix": entry.prefix,
+        "priority": entry.priority,
+        "headers": entry.headers,
+        "max_concurrency": entry.max_concurrency,
+        "request_retry": entry.request_retry,
+        "disable_cooling": entry.disable_cooling,
+        "error_rules": entry.request_scoped_errors,
+        "subscription": entry.billing == "subscription",
+    }
 
 
 def served(

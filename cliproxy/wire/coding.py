@@ -124,19 +124,31 @@ class LabelledDecoder:
             self._decoder.close()
 
 
-class GzipDecoder:
-    """gzip, of one or more members. Zero bytes after the last one are padding."""
+class _Sliced:
+    """What the decoders share: input that is taken a slice at a time."""
 
     def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._slices = Slices()
         self._input = b""
-        self._begun = False  # the present member has had input
-        self._full = False  # the last piece was cut off, so zlib may hold more without input
-        self._members = 0
 
     def feed(self, data: bytes) -> None:
         self._slices.add(data)
+
+    def _filled(self) -> bool:
+        """Whether there is input; the next slice is taken when the last one is used up."""
+        self._input = self._input or self._slices.take()
+        return bool(self._input)
+
+
+class GzipDecoder(_Sliced):
+    """gzip, of one or more members. Zero bytes after the last one are padding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._begun = False  # the present member has had input
+        self._full = False  # the last piece was cut off, so zlib may hold more without input
+        self._members = 0
 
     def read(self) -> bytes:
         while self._filled() or self._full:
@@ -163,29 +175,23 @@ class GzipDecoder:
                 return piece
         return b""
 
-    def _filled(self) -> bool:
-        """Whether there is input; the next slice is taken when the last one is used up."""
-        self._input = self._input or self._slices.take()
-        return bool(self._input)
-
     def close(self) -> None:
         if self._begun:
             raise DamagedCoding("a gzip body that stops in the middle")
 
 
-class DeflateDecoder:
+class DeflateDecoder(_Sliced):
     """deflate: zlib's wrapping (RFC 1950) as the standard says, or the bare stream that some servers send."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._inflate: zlib._Decompress | None = None
-        self._slices = Slices()
-        self._input = b""
         self._begun = False
         self._full = False  # the last piece was cut off, so zlib may hold more without input
 
     def feed(self, data: bytes) -> None:
         self._begun = self._begun or bool(data)
-        self._slices.add(data)
+        super().feed(data)
 
     def read(self) -> bytes:
         if self._inflate is None:
@@ -207,11 +213,6 @@ class DeflateDecoder:
                 return piece
         return b""
 
-    def _filled(self) -> bool:
-        """Whether there is input; the next slice is taken when the last one is used up."""
-        self._input = self._input or self._slices.take()
-        return bool(self._input)
-
     def close(self) -> None:
         if self._begun and not (self._inflate is not None and self._inflate.eof):
             raise DamagedCoding("a deflate body that stops in the middle")
@@ -221,22 +222,21 @@ class DeflateDecoder:
         return first & 0x0F == 8 and (first << 8 | second) % 31 == 0
 
 
-class BrotliDecoder:
+class BrotliDecoder(_Sliced):
     """br (RFC 7932)."""
 
     # The library's buffer grows block by block until it passes the limit; its first block is 32 KiB.
     _LIMIT: Final = PIECE // 4
 
     def __init__(self) -> None:
+        super().__init__()
         self._brotli = brotli.Decompressor()
-        self._slices = Slices()
-        self._input = b""
         self._begun = False
         self._full = False  # the last piece was cut off, so the library may hold more without input
 
     def feed(self, data: bytes) -> None:
         self._begun = self._begun or bool(data)
-        self._slices.add(data)
+        super().feed(data)
 
     def read(self) -> bytes:
         while self._filled() or self._full:
@@ -253,28 +253,19 @@ class BrotliDecoder:
                 return piece
         return b""
 
-    def _filled(self) -> bool:
-        """Whether there is input; the next slice is taken when the last one is used up."""
-        self._input = self._input or self._slices.take()
-        return bool(self._input)
-
     def close(self) -> None:
         if self._begun and not self._brotli.is_finished():
             raise DamagedCoding("a br body that stops in the middle")
 
 
-class ZstdDecoder:
+class ZstdDecoder(_Sliced):
     """zstd (RFC 8878), of one or more frames."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._zstd = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
-        self._slices = Slices()
-        self._input = b""
         self._begun = False  # the present frame has had input
         self._frames = 0
-
-    def feed(self, data: bytes) -> None:
-        self._slices.add(data)
 
     def read(self) -> bytes:
         while self._filled() or not self._zstd.needs_input:
@@ -295,11 +286,6 @@ class ZstdDecoder:
             if piece:
                 return piece
         return b""
-
-    def _filled(self) -> bool:
-        """Whether there is input; the next slice is taken when the last one is used up."""
-        self._input = self._input or self._slices.take()
-        return bool(self._input)
 
     def close(self) -> None:
         if self._begun and not self._zstd.eof:

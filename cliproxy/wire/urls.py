@@ -53,7 +53,7 @@ class Proxy:
     @property
     def label(self) -> str:
         """The proxy for people: without user and password."""
-        return f"{self.scheme}://{_bracketed(self.host)}:{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}"
 
     @property
     def authorization(self) -> str | None:
@@ -80,7 +80,7 @@ def parse_target(url: str) -> Target:
     path = parts.path or "/"
     if parts.query:
         path += "?" + parts.query
-    authority = _bracketed(host) if port == _PORTS[scheme] else f"{_bracketed(host)}:{port}"
+    authority = bracketed(host) if port == _PORTS[scheme] else f"{bracketed(host)}:{port}"
     return Target(scheme, host, port, authority, path)
 
 
@@ -154,7 +154,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """The host as a URL spells it."""
     return f"[{host}]" if ":" in host else host
 
 

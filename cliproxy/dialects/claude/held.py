@@ -31,11 +31,6 @@ def held_state(body: JSONObject) -> list[Held]:
     return found
 
 
-def continues_thread(body: JSONObject) -> bool:
-    """Whether the messages are only the newest of a conversation that Anthropic keeps."""
-    return bool(member(body.get("thread"), "type") == "continue")
-
-
 def _thread(thread: JSONObject) -> Held:
     """Anthropic's SDKs know both codes: on the first they go on without Threads, on the second they replay everything."""
     if thread.get("type") == "continue":
