@@ -164,10 +164,6 @@ def minted(value: str, dialect: str) -> Signature:
     return unwrap(value) or Signature(shown_vendor(value) or _VENDOR[dialect], value)
 
 
-#: In whose slot which vendors' signatures are wrapped, unless they show their vendor themselves.
-_WRAPPED_FOR: Final = {"claude": ("openai", "gemini"), "responses": ("gemini",)}
-
-
 def carried(signature: Signature, dialect: str) -> str | None:
     """The value to put in the opaque slot of a client that speaks ``dialect``; None when it cannot be carried."""
     value = signature.value
@@ -175,6 +171,6 @@ def carried(signature: Signature, dialect: str) -> str | None:
         if signature.origin == "openai" and shown_vendor(value) != "openai":
             return wrap(signature)
         return value if fits_gemini(value) else None
-    if signature.origin in _WRAPPED_FOR.get(dialect, ()) and shown_vendor(value) != signature.origin:
+    if dialect == "claude" and signature.origin in ("openai", "gemini") and shown_vendor(value) != signature.origin:
         return wrap(signature)
     return value

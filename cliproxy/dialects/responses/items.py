@@ -178,7 +178,9 @@ def signed_call(call_id: str, signature: Signature | None) -> tuple[str, Signatu
     if signature is None:
         return call_id, None
     signed = signatures.signed_id(call_id, signature)
-    return (signed, None) if len(signed) <= signatures.ID_LIMIT else (call_id, signature)
+    if len(signed) <= signatures.ID_LIMIT:
+        return signed, None
+    return call_id, attrs.evolve(signature, value=signatures.wrap(signature))  # it is to go to no other vendor
 
 
 @attrs.define
