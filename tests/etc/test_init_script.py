@@ -85,7 +85,8 @@ class InitScript(SynchronousTestCase):
         """Until the daemon serves this key."""
         deadline = time.monotonic() + PATIENCE
         while self.status_for(key) != 200:
-            self.assertLess(time.monotonic(), deadline, self.logfile.read_text())
+            if time.monotonic() > deadline:  # not before: a log that has just been moved is not there yet
+                self.fail(self.logfile.read_text())
 
     def test_life(self) -> None:
         """Start, start again, reload, reload a broken file, restart, stop, stop again."""
@@ -144,10 +145,6 @@ class InitScript(SynchronousTestCase):
         self.configure("two")
         self.assertEqual(self.do("reload")[0], 0)
         self.await_key("two")
-        for _ in range(100):  # the line follows the new key
-            if self.logfile.exists() and "reloaded" in self.logfile.read_text():
-                break
-            time.sleep(0.1)
         self.assertEqual(self.do("stop")[0], 0)
         self.assertIn("reloaded", self.logfile.read_text())
 
