@@ -9,37 +9,7 @@ from __future__ import annotations
 
 import attrs
 
-from cliproxy.dialects.claude.repair import repair as repair_claude
-from cliproxy.dialects.gemini.repair import repair as repair_gemini
-from cliproxy.dialects.responses.repair import repair as repair_responses
 from cliproxy.jsontypes import JSON, JSONObject
-
-
-def edit_request(dialect: str, body: JSONObject, *, model: str, stream: bool) -> None:
-    """Turn a client's body into the upstream's, in place: ``model``, ``stream`` and, in Chat, the wish for usage.
-
-    Gemini says both in its URL, so its body loses them. What the vendors would refuse of a conversation
-    that others had a part in is mended.
-    """
-    if dialect == "gemini":
-        repair_gemini(body)
-        body.pop("model", None)
-        body.pop("stream", None)
-        return
-    body["model"] = model
-    if stream or "stream" in body:
-        body["stream"] = stream
-    if dialect == "claude":
-        repair_claude(body)
-    if dialect == "responses":
-        repair_responses(body)
-    if dialect != "openai":
-        return
-    options = body.get("stream_options")
-    if stream:
-        body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    else:
-        body.pop("stream_options", None)
 
 
 def unwrapped(dialect: str, payload: JSONObject) -> JSONObject:

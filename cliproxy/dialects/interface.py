@@ -126,6 +126,12 @@ class StreamEncoder(Protocol):
         """The payloads an event becomes; often none, sometimes several."""
 
 
+class EditRequest(Protocol):
+    """The shape of :attr:`Dialect.edit_request`."""
+
+    def __call__(self, body: JSONObject, *, model: str, stream: bool) -> None: ...
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Dialect:
     """One of the four wire formats, put together from its functions.
@@ -143,6 +149,9 @@ class Dialect:
     :ivar decode_error: reads an upstream's error (providers.md 9.1): its status, and parsed JSON, or text when it was not JSON.
     :ivar encode_error: an error body in this dialect (providers.md 9.2).
     :ivar held_state: what a client's body names that only its vendor keeps.
+    :ivar edit_request: makes a client's body an upstream's of the same dialect, in place: the model and ``stream`` are said
+        where the dialect says them, and what the vendor would refuse of a conversation that others had a part in is mended.
+        What the body holds is not changed, only replaced.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
     """
 
@@ -159,3 +168,4 @@ class Dialect:
     encode_error: Callable[[ErrorDetail], JSON]
     terminal_error: Callable[[ErrorDetail], list[Payload]]
     held_state: Callable[[JSONObject], list[Held]]
+    edit_request: EditRequest

@@ -12,7 +12,6 @@ from typing import Final
 import attrs
 
 from cliproxy.dialects import embeddings
-from cliproxy.dialects.identity import edit_request
 from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
@@ -104,7 +103,7 @@ def prepare(
     if operation is Operation.EMBED:
         body = _embedding(outbound, inbound, candidate, same)
     elif same:
-        body = _unchanged(inbound, asked, candidate, streams, source.name)
+        body = _unchanged(inbound, asked, candidate, streams, source)
     else:
         body = _translated(inbound, candidate, streams, outbound)
     if operation is not Operation.EMBED:
@@ -146,15 +145,17 @@ def refuse_lost_state(inbound: Inbound, candidate: Candidate) -> None:
             raise RequestFault(held.refusal)
 
 
-def _unchanged(inbound: Inbound, asked: AnswerContext, candidate: Candidate, streams: bool, dialect: str) -> JSONObject:
+def _unchanged(
+    inbound: Inbound, asked: AnswerContext, candidate: Candidate, streams: bool, dialect: Dialect
+) -> JSONObject:
     """The identity lane's body: the client's own with next to nothing changed."""
     body = inbound.take()
     options = body.get("stream_options")
     wants_usage = isinstance(options, dict) and options.get("include_usage") is True
     asked.request = CompletionRequest(
-        dialect, inbound.model, [], stream=inbound.stream, include_usage=wants_usage, thinking=Thinking("auto")
+        dialect.name, inbound.model, [], stream=inbound.stream, include_usage=wants_usage, thinking=Thinking("auto")
     )  # what the client's own vendor shows is shown
-    edit_request(dialect, body, model=candidate.model, stream=streams)
+    dialect.edit_request(body, model=candidate.model, stream=streams)
     return body
 
 
@@ -257,7 +258,7 @@ def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same:
         raise RequestFault.bad("this model's provider has no embeddings", status=501)
     if same:
         body = inbound.take()
-        edit_request(outbound.source.name, body, model=candidate.model, stream=False)
+        outbound.source.edit_request(body, model=candidate.model, stream=False)
         return body
     if outbound.source.name == "gemini":
         outbound.finish = lambda data: dumps(embeddings.openai_answer(_object(data), inbound.body, inbound.model))

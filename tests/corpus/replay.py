@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cliproxy.dialects.identity import edit_request
 from cliproxy.dialects.interface import DONE, AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
@@ -104,7 +103,7 @@ def run_request(case: Case) -> Output:
             asked = Inbound(source, b"", body, model)
             refuse_lost_state(asked, Candidate(credential(kind), model, suffix, model, info))
         if same:
-            edit_request(target.name, body, model=model, stream=stream)
+            target.edit_request(body, model=model, stream=stream)
         else:
             context = EncodeContext(model, mint, stream, info.max_completion_tokens or None)
             request = source.decode_request(body, mint)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliproxy.dialects.claude import DIALECT as CLAUDE
-from cliproxy.dialects.claude.repair import repair as repair_claude
+from cliproxy.dialects.claude.passthrough import repair as repair_claude
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.gemini.repair import repair as repair_gemini
+from cliproxy.dialects.gemini.passthrough import repair as repair_gemini
 from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES

@@ -7,7 +7,7 @@ from typing import Final
 from cliproxy.dialects.calls import paired
 from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
-from cliproxy.dialects.claude.repair import repair
+from cliproxy.dialects.claude.passthrough import edit_request
 from cliproxy.dialects.effort import budget_of
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_ids, wire_names
@@ -25,10 +25,8 @@ _MAX_DEPTH: Final = 100
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Anthropic's dialect is copied near verbatim."""
     if request.origin == "claude" and request.extras is not None:
-        body = {**request.extras.members, "model": context.model}
-        if context.stream or "stream" in body:
-            body["stream"] = context.stream
-        repair(body)
+        body = dict(request.extras.members)
+        edit_request(body, model=context.model, stream=context.stream)
         return body
     context.losses.extend(request.dropped)
     return _translated(request, context)

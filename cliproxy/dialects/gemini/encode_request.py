@@ -7,7 +7,7 @@ from typing import Final
 from cliproxy.dialects.calls import paired
 from cliproxy.dialects.gemini.encode_contents import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
-from cliproxy.dialects.gemini.repair import repair
+from cliproxy.dialects.gemini.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
@@ -21,8 +21,8 @@ _ADAPTIVE: Final = {"minimal": 512, "low": 1024, "medium": 8192}
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Gemini's dialect is copied near verbatim."""
     if request.origin == "gemini" and request.extras is not None:
-        body = {key: value for key, value in request.extras.members.items() if key not in ("model", "stream")}
-        repair(body)
+        body = dict(request.extras.members)
+        edit_request(body, model=context.model, stream=context.stream)
         return body
     context.losses.extend(request.dropped)
     return _translated(request, context)

@@ -8,6 +8,7 @@ from cliproxy.dialects import media
 from cliproxy.dialects.effort import effort_word
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.openai.encode_tools import write_choice, write_tools
+from cliproxy.dialects.openai.passthrough import edit_request
 from cliproxy.dialects.toolids import call_arguments, wire_names
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from cliproxy.ir.loss import Loss
@@ -18,16 +19,11 @@ from cliproxy.jsontypes import JSON, JSONObject
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Chat is copied near verbatim (dialects.md 22)."""
     if request.origin == "openai" and request.extras is not None:
-        body = {**request.extras.members, "model": context.model}
-        if context.stream or "stream" in body:
-            body["stream"] = context.stream
-    else:
-        context.losses.extend(request.dropped)
-        body = _translated(request, context)
-    options = body.pop("stream_options", None)
-    if context.stream:
-        body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    return body
+        body = dict(request.extras.members)
+        edit_request(body, model=context.model, stream=context.stream)
+        return body
+    context.losses.extend(request.dropped)
+    return _translated(request, context)
 
 
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
@@ -64,6 +60,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         "prompt_cache_key": request.prompt_cache_key,
         "store": request.store,
         "stream": context.stream,
+        "stream_options": {"include_usage": True} if context.stream else None,
     }
     body.update((key, value) for key, value in stated.items() if value is not None)
     return body

@@ -6,6 +6,7 @@ from cliproxy.dialects import media
 from cliproxy.dialects.effort import effort_word
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.responses.encode_tools import write_choice, write_tools
+from cliproxy.dialects.responses.passthrough import edit_request
 from cliproxy.dialects.toolids import wire_ids, wire_names
 from cliproxy.ir.content import MediaPart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from cliproxy.ir.loss import Loss
@@ -19,9 +20,8 @@ _LOGPROBS = "message.output_text.logprobs"
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     """Write an upstream's body. A request that was read from Responses is copied near verbatim (dialects.md 22)."""
     if request.origin == "responses" and request.extras is not None:
-        body = {**request.extras.members, "model": context.model}
-        if context.stream or "stream" in body:
-            body["stream"] = context.stream
+        body = dict(request.extras.members)
+        edit_request(body, model=context.model, stream=context.stream)
         return body
     context.losses.extend(request.dropped)
     names = wire_names(request, "responses")

@@ -9,7 +9,7 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.dialects.claude import DIALECT as CLAUDE
-from cliproxy.dialects.claude.repair import repair
+from cliproxy.dialects.claude.passthrough import repair
 from cliproxy.dialects.gemini import DIALECT as GEMINI
 from cliproxy.dialects.interface import Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.dialects.claude import DIALECT as CLAUDE
 from cliproxy.dialects.gemini import DIALECT as GEMINI
-from cliproxy.dialects.gemini.repair import repair
+from cliproxy.dialects.gemini.passthrough import repair
 from cliproxy.dialects.interface import Dialect, EncodeContext
 from cliproxy.dialects.openai import DIALECT as CHAT
 from cliproxy.dialects.responses import DIALECT as RESPONSES

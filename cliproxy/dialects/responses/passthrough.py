@@ -1,9 +1,17 @@
-"""What is mended in a Responses body on its way to a Responses upstream."""
+"""What is changed of a Responses body on its way to a Responses upstream (dialects.md 22)."""
 
 from __future__ import annotations
 
 from cliproxy.dialects import signatures
 from cliproxy.jsontypes import JSON, JSONObject
+
+
+def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
+    """See :attr:`Dialect.edit_request <cliproxy.dialects.interface.Dialect.edit_request>`."""
+    body["model"] = model
+    if stream or "stream" in body:
+        body["stream"] = stream
+    repair(body)
 
 
 def repair(body: JSONObject) -> None:

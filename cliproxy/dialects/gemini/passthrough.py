@@ -1,4 +1,4 @@
-"""What is mended in a Gemini body on its way to Gemini (dialects.md 22)."""
+"""What is changed of a Gemini body on its way to Gemini (dialects.md 22)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ _THINKING: Final = {
     "thinking_level": "thinkingLevel",
     "include_thoughts": "includeThoughts",
 }
+
+
+def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
+    """See :attr:`Dialect.edit_request <cliproxy.dialects.interface.Dialect.edit_request>`. ``model`` and ``stream`` are in
+    Gemini's URL."""
+    del model, stream
+    repair(body)
+    body.pop("model", None)
+    body.pop("stream", None)
 
 
 def repair(body: JSONObject) -> None:

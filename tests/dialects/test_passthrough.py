@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
-from cliproxy.dialects.identity import ResponseObject, edit_request, is_mid_answer
+from cliproxy.dialects import signatures
+from cliproxy.dialects.identity import ResponseObject, is_mid_answer
+from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.registry import DIALECTS
+from cliproxy.ir.content import Signature
+from tests.dialects.driving import corpus, minting
 
 
 @pytest.mark.parametrize(
@@ -46,8 +52,34 @@ from cliproxy.dialects.identity import ResponseObject, edit_request, is_mid_answ
 )
 def test_request_edits(dialect: str, stream: bool, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Model and stream are set, Chat streams are asked for usage, Gemini says both in its URL; the rest stays."""
-    edit_request(dialect, before, model="b", stream=stream)
+    DIALECTS[dialect].edit_request(before, model="b", stream=stream)
     assert before == after
+
+
+def _signed_elsewhere(dialect: str) -> dict[str, Any]:
+    """A body with reasoning that its vendor cannot read, as a client has it who changed models in mid-conversation."""
+    sealed = signatures.wrap(Signature("gemini" if dialect != "gemini" else "claude", "c2lnbmF0dXJl"))
+    user = {"role": "user", "content": "x"}
+    if dialect == "responses":
+        return {"input": [user, {"type": "reasoning", "summary": [], "encrypted_content": sealed}, user]}
+    if dialect == "gemini":
+        thought = {"text": "t", "thought": True, "thoughtSignature": sealed}
+        return {"contents": [{"role": "user", "parts": [{"text": "x"}]}, {"role": "model", "parts": [thought]}]}
+    content = [{"type": "thinking", "thinking": "t", "signature": sealed}, {"type": "text", "text": "a"}]
+    return {"messages": [user, {"role": "assistant", "content": content if dialect == "claude" else "a"}, user]}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_a_body_is_edited_alike_whichever_route_it_came_by(dialect: str, stream: bool) -> None:
+    """A Responses body may come to Chat's route, where it is read and encoded: it becomes what its own route makes of it."""
+    bodies = [_signed_elsewhere(dialect), *(body for _, body in corpus(dialect, "request"))]
+    spoke = DIALECTS[dialect]
+    for body in bodies:
+        edited = copy.deepcopy(body)
+        spoke.edit_request(edited, model="b", stream=stream)
+        request = spoke.decode_request(copy.deepcopy(body), minting())
+        assert spoke.encode_request(request, EncodeContext("b", minting(), stream)) == edited
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects import signatures
-from cliproxy.dialects.responses.repair import repair
+from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.responses.passthrough import repair
 from cliproxy.ir.content import Signature
+from tests.dialects.driving import RESPONSES, minting
 
 MESSAGE = {"type": "message", "role": "user", "content": "x"}
 GEMINI = signatures.wrap(Signature("gemini", "c2lnbmF0dXJl"))
@@ -27,8 +29,11 @@ GEMINI = signatures.wrap(Signature("gemini", "c2lnbmF0dXJl"))
 def test_reasoning(reasoning: dict[str, Any], stays: bool) -> None:
     """Reasoning its vendor cannot read goes; its own, and what may be its own, stays as it is."""
     body = {"input": [MESSAGE, reasoning, MESSAGE]}
+    kept = [MESSAGE, reasoning, MESSAGE] if stays else [MESSAGE, MESSAGE]
+    by_mistake = RESPONSES.decode_request(body, minting())  # sent to Chat's route, which reads and encodes it
+    assert RESPONSES.encode_request(by_mistake, EncodeContext("m", minting()))["input"] == kept
     repair(body)
-    assert body["input"] == ([MESSAGE, reasoning, MESSAGE] if stays else [MESSAGE, MESSAGE])
+    assert body["input"] == kept
 
 
 @pytest.mark.parametrize("body", [{}, {"input": "text"}, {"input": [7, None, "x"]}, {"input": {}}])
