@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from twisted.python import usage
 
 from cliproxy.accounts.directory import account, accounts_in, write
+from cliproxy.cli.account_lines import described, lines
 from cliproxy.cli.ask import Configured
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps_text, loads
-from cliproxy.routing.account import Account, credential_of
-from cliproxy.settings.model import Settings
+from cliproxy.jsontypes import JSON, InvalidJSON, dumps_text, loads
+from cliproxy.routing.account import Account
 
 
 class Accounts(Configured):
@@ -29,7 +28,7 @@ class Accounts(Configured):
             print(dumps_text({"accounts": found}), file=terminal.out)
             return 0
         for each in found:
-            print("\n".join(_lines(each)), file=terminal.out)
+            print("\n".join(lines(each)), file=terminal.out)
         if not found:
             print(f"{settings.auth_dir} holds no accounts", file=terminal.out)
         return 0
@@ -56,7 +55,7 @@ class Import(Configured):
                 write(path, made.members)
             except OSError as error:
                 raise CliproxyError(f"{path} cannot be written: {error.strerror}") from None
-            print("\n".join(_lines(described(made, settings, terminal.now()))), file=terminal.out)
+            print("\n".join(lines(described(made, settings, terminal.now()))), file=terminal.out)
         return 0
 
 
@@ -85,27 +84,3 @@ def imported(path: Path) -> Account:
     if found.problem:
         raise CliproxyError(f"{path} {found.problem}")
     return found
-
-
-def described(found: Account, settings: Settings, now: float) -> JSONObject:
-    """What one file is; holds no token."""
-    made = credential_of(found, settings)
-    ends = found.expires
-    return {
-        "file": found.name,
-        "type": found.type,
-        "account": found.email,
-        "used": not isinstance(made, str),
-        "why": made if isinstance(made, str) else f"as {made.channel}",
-        "expires": datetime.fromtimestamp(ends, UTC).isoformat(timespec="seconds") if ends is not None else None,
-        "expired": ends is not None and ends <= now,
-        "refreshable": bool(found.refresh_token),
-    }
-
-
-def _lines(told: JSONObject) -> list[str]:
-    head = f"{told['file']}: {told['type'] or '?'} {told['account']}".rstrip()
-    lines = [head, f"    {'used ' if told['used'] else 'not used: it '}{told['why']}"]
-    if told["expires"]:
-        lines.append(f"    its token {'ended' if told['expired'] else 'ends'} {told['expires']}")
-    return lines

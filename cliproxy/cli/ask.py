@@ -20,11 +20,14 @@ from twisted.python import usage
 from cliproxy.accounts.directory import accounts_in
 from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.control_socket import socket_path
+from cliproxy.daemon.discovering import lists_path
 from cliproxy.daemon.state_file import StateFile, state_path
+from cliproxy.discovery import lists_file
 from cliproxy.errors import CliproxyError
 from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
 from cliproxy.management.explain import explanation, rendered
 from cliproxy.pool.pool import Pool
+from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.load import load
 from cliproxy.settings.model import Settings
@@ -127,7 +130,9 @@ class Explain(Configured):
     def _offline(self, settings: Settings, wall: float) -> JSONObject:
         pool = Pool()
         StateFile(state_path(settings), pool, Clock(), lambda: wall).restore()
-        snapshot = Snapshot.build(settings, os.environ, int(wall), accounts=accounts_in(settings.auth_dir))
+        learned = Learned()
+        learned.restore(lists_file.read(lists_path(settings)))
+        snapshot = Snapshot.build(settings, os.environ, int(wall), learned, accounts_in(settings.auth_dir))
         return explanation(self.model, snapshot, pool, now=0.0, wall=wall, dialect=self["dialect"], key=self["key"])
 
 

@@ -13,6 +13,8 @@ from typing import ClassVar, Protocol, TextIO
 from twisted.python import usage
 
 from cliproxy import __version__
+from cliproxy.accounts.directory import accounts_in
+from cliproxy.cli.account_lines import described, lines
 from cliproxy.cli.presets import Presets
 from cliproxy.cli.template import initial_text
 from cliproxy.cli.terminal import Terminal
@@ -60,14 +62,16 @@ class Check(_FileOptions):
             word = "warning" if problem.severity is Severity.WARNING else "error"
             print(f"{word}: {problem}", file=terminal.out)
         cautious = []
-        if examined.settings is not None:
-            snapshot = Snapshot.build(examined.settings, os.environ, int(terminal.now()))
+        if (settings := examined.settings) is not None:
+            accounts = accounts_in(settings.auth_dir)
+            snapshot = Snapshot.build(settings, os.environ, int(terminal.now()), accounts=accounts)
             cautious = [": ".join(filter(None, (str(self.file), *caution))) for caution in cautions(snapshot)]
-        for caution in cautious:
-            print(f"warning: {caution}", file=terminal.out)
-        if examined.settings is not None:
-            for credential in credentials_from(examined.settings):
+            for caution in cautious:
+                print(f"warning: {caution}", file=terminal.out)
+            for credential in credentials_from(settings, accounts=accounts):
                 _print_credential(credential, terminal.out)
+            for account in accounts:
+                print("\n".join(lines(described(account, settings, terminal.now()))), file=terminal.out)
         errors = sum(problem.severity is not Severity.WARNING for problem in examined.problems)
         warnings = len(examined.problems) - errors + len(cautious)
         print(f"{self.file}: {errors} errors, {warnings} warnings", file=terminal.out)
@@ -199,11 +203,11 @@ class Cliproxy(_Options):
 
 def _print_credential(credential: Credential, out: TextIO) -> None:
     print(f"{credential.label} ({credential.id})", file=out)
-    names = [served.name for served in credential.serves] or (["MODEL"] if credential.families else [])
-    lines = [line for name in names for line in urls(credential, name)]
-    for what, url in dict.fromkeys(lines):
+    names = ["MODEL"] if credential.families else [served.name for served in credential.serves]
+    called = dict.fromkeys(line for name in names for line in urls(credential, name))
+    for what, url in called:
         print(f"    {what:<12} {url}", file=out)
-    if not lines:
+    if not called:
         print("    serves no model", file=out)
 
 

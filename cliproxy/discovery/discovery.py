@@ -33,7 +33,8 @@ AT_ONCE: Final = 16
 LOOK_SECONDS: Final = 5.0
 _PAGE_SECONDS: Final = 30.0
 _MOST_PAGES: Final = 10
-_MOST_BYTES: Final = 16 * 1024 * 1024
+#: Of a page: what can be read while others wait.
+_MOST_BYTES: Final = 4 * 1024 * 1024
 _JITTER: Final = 0.1
 
 
@@ -137,6 +138,8 @@ class Discovery(Service):
             document = await self._page(credential, url)
             found.update({info.id: info for info in models(document)})
             url = next_page(listing.shape, listing.path, document)
+        if not found:
+            raise NoList("its list is empty")
         return tuple(found.values())[:MOST_MODELS]
 
     async def _page(self, credential: Credential, url: str) -> Any:

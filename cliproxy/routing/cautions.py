@@ -15,7 +15,7 @@ def cautions(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             "api-keys",
             "there are none: whoever reaches this daemon is served, every program on this machine included",
         )
-    if not snapshot.catalog.listed():
+    if not snapshot.catalog.listed() and not any(credential.families for credential in snapshot.credentials):
         yield "", "no model can be served: no credential is configured that serves one"
         return
     for name, others in settings.fallback_models:

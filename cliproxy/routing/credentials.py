@@ -14,7 +14,7 @@ from cliproxy.routing.provider_credentials import provider_credentials
 from cliproxy.routing.serving import of_entry, readable, served
 from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
 from cliproxy.vendors.preset import Lane, Listing, Preset, plain_base
-from cliproxy.vendors.presets import OF_KIND, PRESETS, at
+from cliproxy.vendors.presets import CHAT_ONLY, OF_KIND, PRESETS, at
 
 _GEMINI_URL = "https://generativelanguage.googleapis.com"
 _CLAUDE_URL = "https://api.anthropic.com"
@@ -40,6 +40,11 @@ _OPENROUTER = (
 
 
 _DIALECT = {"gemini": "gemini", "vertex": "gemini", "claude": "claude", "codex": "responses"}
+#: Responses, except for what OpenAI serves in Chat only, and for embeddings.
+_RESPONSES_LANES = (
+    Lane("responses", "codex"),
+    Lane("openai", "openai-compatibility", only=("text-embedding-*", *CHAT_ONLY)),
+)
 #: An endpoint that speaks Chat and is not known by its address: it may serve anybody's models.
 _ANY_CHAT = Preset("openai-compatibility", "", "", (Lane("openai", "openai-compatibility"),))
 
@@ -102,6 +107,7 @@ def _keyed(
                 weight=entry.weight,
                 proxy_url=entry.proxy_url or settings.proxy_url,
                 **of_entry(entry),
+                lanes=_RESPONSES_LANES if provider == "codex" and at(base_url) is preset else (),
                 vendor=preset.vendor,
                 families=() if entry.models else preset.families,
                 excluded=entry.excluded_models,

@@ -19,6 +19,11 @@ NAME: Final = re.compile(r"[A-Za-z0-9][\w.:/@+~-]{0,199}", re.ASCII)
 _ANYBODYS: Final = ("*",)
 
 
+def _spellings(credential: Credential) -> tuple[str, ...]:
+    """What resellers, and clients of theirs, write before a vendor's own names: ``anthropic/claude-...``."""
+    return () if credential.families == _ANYBODYS else (credential.vendor, credential.channel)
+
+
 class Unlisted:
     """The credentials whose entries name no models of their own."""
 
@@ -50,6 +55,9 @@ class Unlisted:
 
     def _unprefixed(self, credential: Credential, name: str) -> str:
         """The upstream's name for ``name``; empty where the credential is not reached by it."""
-        if credential.prefix and name.startswith(f"{credential.prefix}/"):
-            return name.removeprefix(f"{credential.prefix}/")
-        return "" if credential.prefix and self._force_prefix else name
+        first, slash, rest = name.partition("/")
+        if slash and credential.prefix and first == credential.prefix:
+            return rest
+        if credential.prefix and self._force_prefix:
+            return ""
+        return rest if slash and first.lower() in _spellings(credential) else name

@@ -53,6 +53,7 @@ def tidy(settings: Settings, report: Report, environ: Mapping[str, str]) -> Sett
         oauth_model_alias=tuple(_aliases(settings.oauth_model_alias, report)),
         payload=_payload(settings.payload, report),
         ampcode=_amp(settings.ampcode, report),
+        oauth_providers=_whole("oauth-providers", settings.oauth_providers, report),
         allowed_hosts=_words(settings.allowed_hosts),
         cors_origins=_words(settings.cors_origins),
         trusted_proxies=_words(settings.trusted_proxies),
@@ -93,8 +94,7 @@ def _client_key(key: ClientKey, path: str, report: Report, environ: Mapping[str,
 def _gemini(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ...]:
     seen: set[Secret] = set()
     kept = []
-    for index, entry in enumerate(entries):
-        path = f"gemini-api-key[{index}]"
+    for path, entry in _used("gemini-api-key", entries, report):
         if not entry.api_key:
             report.warn(path, "has no api-key and is left out")
         elif entry.api_key in seen:
@@ -108,8 +108,7 @@ def _gemini(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ..
 def _vertex(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ...]:
     seen: set[tuple[Secret, str]] = set()
     kept = []
-    for index, entry in enumerate(entries):
-        path = f"vertex-api-key[{index}]"
+    for path, entry in _used("vertex-api-key", entries, report):
         if not entry.api_key or not entry.base_url:
             report.warn(path, f"has no {'base-url' if entry.api_key else 'api-key'} and is left out")
         elif (entry.api_key, entry.base_url) in seen:
@@ -123,8 +122,7 @@ def _vertex(entries: tuple[KeyEntry, ...], report: Report) -> tuple[KeyEntry, ..
 def _key_entries(
     key: str, entries: tuple[KeyEntry, ...], report: Report, *, needs_url: bool = False
 ) -> Iterator[KeyEntry]:
-    for index, entry in enumerate(entries):
-        path = f"{key}[{index}]"
+    for path, entry in _used(key, entries, report):
         if needs_url and not entry.base_url:
             report.warn(path, "has no base-url and is left out")
             continue
@@ -135,19 +133,22 @@ def _key_entries(
 
 def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[CompatEntry, ...]:
     kept = []
-    for index, entry in enumerate(entries):
-        path = f"openai-compatibility[{index}]"
+    for path, entry in _used("openai-compatibility", entries, report):
+        keys = tuple(key for _, key in _used(f"{path}.api-key-entries", entry.api_key_entries, report))
         if not entry.base_url:
             report.warn(path, "has no base-url and is left out")
-            continue
-        kept.append(_normal(entry, path, report))
+        elif keys or not entry.api_key_entries:  # an entry that has lost all of its keys is not one that asks for none
+            kept.append(_normal(attrs.evolve(entry, api_key_entries=keys), path, report))
     return tuple(kept)
 
 
 def _providers(entries: tuple[ProviderEntry, ...], report: Report) -> Iterator[ProviderEntry]:
     """An entry that cannot work costs itself only: the daemon serves on with the others."""
-    for index, entry in enumerate(entries):
-        path = f"providers[{index}]"
+    for path, entry in _used("providers", entries, report):
+        keys = tuple(key for _, key in _used(f"{path}.keys", entry.keys, report))
+        if entry.keys and not keys:
+            continue
+        entry = attrs.evolve(entry, keys=keys)
         normal = attrs.evolve(_normal(entry, path, report), excluded_models=_patterns(entry.excluded_models))
         normal = attrs.evolve(normal, auth=entry.auth if entry.auth.startswith("oauth:") else entry.auth.lower())
         problem = provider_problem(normal)
@@ -155,6 +156,13 @@ def _providers(entries: tuple[ProviderEntry, ...], report: Report) -> Iterator[P
             report.add(f"{path}{problem[0]}", f"{problem[1]}; the entry is left out", Severity.SKIPPED)
         else:
             yield normal
+
+
+def _used(path: str, entries: tuple[_Value, ...], report: Report) -> Iterator[tuple[str, _Value]]:
+    """The entries at ``path`` that nothing has cost yet, each with its own path."""
+    for index, entry in enumerate(entries):
+        if f"{path}[{index}]" not in report.left_out:
+            yield f"{path}[{index}]", entry
 
 
 def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool = False) -> KeyEntry:
@@ -225,7 +233,7 @@ def _payload(payload: Payload, report: Report) -> Payload:
 
 
 def _whole(path: str, rules: tuple[_Value, ...], report: Report) -> tuple[_Value, ...]:
-    return tuple(rule for index, rule in enumerate(rules) if f"{path}[{index}]" not in report.left_out)
+    return tuple(rule for _, rule in _used(path, rules, report))
 
 
 def _raw_rules(path: str, rules: tuple[PayloadRule, ...], report: Report) -> Iterator[PayloadRule]:
@@ -255,8 +263,7 @@ def _amp(amp: Amp, report: Report) -> Amp:
 
 def _amp_keys(entries: tuple[AmpUpstreamKey, ...], report: Report) -> Iterator[AmpUpstreamKey]:
     seen: set[Secret] = set()
-    for index, entry in enumerate(entries):
-        path = f"ampcode.upstream-api-keys[{index}]"
+    for path, entry in _used("ampcode.upstream-api-keys", entries, report):
         keys = tuple(key for key in entry.api_keys if key)
         if seen.intersection(keys):
             report.warn(path, "names a client key that an entry above names; the first one counts")

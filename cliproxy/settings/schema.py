@@ -31,6 +31,11 @@ _NEAR = 0.75
 #: A key that is nearly this one is an error: without it the daemon would serve everybody.
 _DOOR = "api-keys"
 _SELECTOR = re.compile(r"(payload\.[a-z-]+\[\d+\])\.models\[\d+\]\.[^.\[]+")
+#: An entry that credentials are made of, or one of its keys.
+_CREDENTIAL = re.compile(
+    r"(?:(?:gemini|claude|codex|vertex)-api-key|openai-compatibility|providers|oauth-providers|ampcode\.upstream-api-keys)"
+    r"\[\d+\](\.(?:keys|api-key-entries)\[\d+\])?"
+)
 #: What belongs in no name, address or key: each may come to stand in a header or a log.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: A name this long with a digit in it may be an API key that a colon followed, and is not said.
@@ -202,12 +207,22 @@ class Reader:
         if rule.environment:
             for braced, bare in _VARIABLE.findall(text):
                 if (braced or bare) not in self.environ:
-                    self.report.add(path, f"names the environment variable {braced or bare}, which is not set")
+                    self._unset(braced or bare, path)
             text = _VARIABLE.sub(lambda match: self.environ.get(match[1] or match[2], ""), text)
         problem = rule.check(text) if rule.check and text else None
         if problem:
             self.report.add(path, problem)
         return text
+
+    def _unset(self, variable: str, path: str) -> None:
+        """A variable that is not set costs its key, or the entry around it; the others work on. A door stays shut."""
+        sentence = f"names the environment variable {variable}, which is not set"
+        entry = _CREDENTIAL.match(path)
+        if entry is None:
+            self.report.add(path, sentence)
+        else:
+            what = "key" if entry[1] else "entry"
+            self.report.leave_out(entry[0], path, f"{sentence}; the {what} is left out")
 
     def _path(self, text: str, path: str) -> Any:
         """``~`` is the home directory; after it, backslashes separate as slashes do."""

@@ -20,7 +20,7 @@ _GEMINI_NAMES: Final = (
 #: OpenAI's models that answer on /responses only.
 _RESPONSES_ONLY: Final = ("gpt-5*-codex*", "codex-*", "o?-pro*", "gpt-?*-pro*", "*-deep-research*", "computer-use*")
 #: And those that answer in Chat only.
-_CHAT_ONLY: Final = ("gpt-4o*-audio*", "gpt-audio*", "gpt-3.5*", "*-search-preview*", "gpt-5-search-api*")
+CHAT_ONLY: Final = ("gpt-4o*-audio*", "gpt-audio*", "gpt-3.5*", "*-search-preview*", "gpt-5-search-api*")
 
 #: Chat as it was before max_completion_tokens.
 _OLD_CHAT: Final = (("max_completion_tokens", "max_tokens"),)
@@ -45,7 +45,7 @@ def _openai_lanes(base: str) -> tuple[Lane, ...]:
         _responses(base),
         _chat(base),
         _responses(base, _RESPONSES_ONLY),
-        Lane("openai", "openai-compatibility", base, _CHAT_ONLY),
+        Lane("openai", "openai-compatibility", base, CHAT_ONLY),
     )
 
 

@@ -82,8 +82,8 @@ ERRORS = [
     ),
     ("oauth-providers:\n- name: x\n  dialect: claude", "c:2: oauth-providers[0].base-url: is required"),
     (
-        "oauth-providers:\n- {name: x, dialect: claude, base-url: 'https://x', client-secret: '${NOT_SET}'}",
-        "c:2: oauth-providers[0].client-secret: names the environment variable NOT_SET, which is not set",
+        "remote-management:\n  secret-key: ${NOT_SET}",
+        "c:2: remote-management.secret-key: names the environment variable NOT_SET, which is not set",
     ),
     ("host: 0.0.0.0", "c:1: host: is 0.0.0.0 while there are no api-keys: everybody would be served"),
     ("api-keys: []\nhost: ''", "c:2: host: is every interface while there are no api-keys"),
@@ -93,14 +93,6 @@ ERRORS = [
     ),
     ("api_keys: [a]", "c:1: api_keys: is not a key known here; did you mean api-keys?"),
     ("Api-Key: [a]", "c:1: Api-Key: is not a key known here; did you mean api-keys?"),
-    (
-        "gemini-api-key:\n- api-key: $NOT_SET",
-        "c:2: gemini-api-key[0].api-key: names the environment variable NOT_SET, which",
-    ),
-    (
-        "gemini-api-key:\n- api-key: k\n  headers:\n    X: a ${NOT_SET}",
-        "c:4: gemini-api-key[0].headers.X: names the environment variable NOT_SET, which is not set",
-    ),
     ("debug: true\nhost: 'abc\nport: 1\n", "c:2: is not YAML: a quote is opened here and never closed"),
     ("a: 1\n\tb: 2\n", "c:2: is not YAML: a tab stands where YAML has blanks only"),
     ("a: [", "c:1: is not YAML: expected the node content, but found '<stream end>'"),
