@@ -46,7 +46,7 @@ ENTRIES = [
         ["vertex-apikey"],
     ),
     (
-        "openai-compatibility:\n- name: one\n  base-url: http://x/v1\n  api-key-entries:\n  - api-key: $NOT_SET\n  - api-key: k",
+        "openai-compatibility:\n- name: n\n  base-url: http://x/v1\n  api-key-entries:\n  - api-key: $NOT_SET\n  - api-key: k",
         "c:5: openai-compatibility[0].api-key-entries[0].api-key",
         "key",
         ["one"],
