@@ -49,7 +49,7 @@ ENTRIES = [
         "openai-compatibility:\n- name: n\n  base-url: http://x/v1\n  api-key-entries:\n  - api-key: $NOT_SET\n  - api-key: k",
         "c:5: openai-compatibility[0].api-key-entries[0].api-key",
         "key",
-        ["one"],
+        ["n"],
     ),
     (
         "openai-compatibility:\n- name: one\n  base-url: http://x/v1\n  api-key-entries:\n  - api-key: $NOT_SET",
