@@ -66,8 +66,10 @@ def makeService(options: Options) -> IService:
 
     from cliproxy.daemon.accounts_watch import AccountsWatch
     from cliproxy.daemon.announce import Announcement
+    from cliproxy.daemon.collector import Collector, settle
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
+    from cliproxy.daemon.epoll import lighten
     from cliproxy.daemon.process import Process, allow_descriptors
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals, hold_signals
@@ -82,12 +84,17 @@ def makeService(options: Options) -> IService:
     whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
     daemon.setServiceParent(whole)
     actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
+
+    def put(snapshot: Any) -> None:
+        daemon.put(snapshot)
+        settle()
+
     if options.path is not None:
         reloader = Reloader(
             options.path,
             options.read,
             daemon.compiled,
-            daemon.put,
+            put,
             reactor,
             keyed=lambda: bool(daemon.settings.api_keys),
             aside=deferToThread,
@@ -101,6 +108,8 @@ def makeService(options: Options) -> IService:
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions, daemon.hurry).setServiceParent(whole)
+    Collector().setServiceParent(whole)
+    lighten(reactor)
     say = partial(print, file=sys.stderr, flush=True)
     Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
     return whole

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.tcp import Connection
 from twisted.web.http import HTTPChannel, Request
 
 #: (who has it, its name, its kind): methods and class attributes.
 METHODS = [
+    (EPollReactor, "_doReadOrWrite"),
     (HTTPChannel, "_failChooseTransferDecoder"),
     (HTTPChannel, "_respondToBadRequestAndDisconnect"),
     (HTTPChannel, "_optimisticEagerReadSize"),
@@ -17,6 +19,7 @@ METHODS = [
 ]
 #: What each instance has.
 ATTRIBUTES = [
+    (EPollReactor, "_selectables", dict),
     (HTTPChannel, "_dataBuffer", list),
     (HTTPChannel, "_handlingRequest", bool),
     (HTTPChannel, "_transferDecoder", type(None)),

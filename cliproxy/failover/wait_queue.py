@@ -101,7 +101,8 @@ class WaitQueue:
 
     def _serve_changed(self, credential_id: str | None) -> None:
         for place in tuple(self._places):
-            candidates = [o for o in place.walk.candidates if credential_id in (None, o.credential.id)]
+            walk = place.walk
+            candidates = walk.candidates if credential_id is None else walk.rota.by_credential.get(credential_id, ())
             if place.woken.called or not candidates:
                 continue
             lease = self._grant(place.walk)

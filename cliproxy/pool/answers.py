@@ -38,11 +38,13 @@ def ending(walk: Walk, pool: Pool, now: float, *, crowded: bool = False) -> Upst
 
 def _due(walk: Walk, pool: Pool, now: float) -> float | None:
     """Seconds until the nearest cool-down of the route ends; None when somebody is not cooling."""
-    standings = [pool.standing(candidate, now) for candidate in walk.candidates]
-    ends = [
-        standing.until - now for standing in standings if standing.state is State.COOLING and standing.until is not None
-    ]
-    return max(min(ends), 0.0) if ends and len(ends) == len(standings) else None
+    ends: list[float] = []
+    for candidate in walk.candidates:
+        standing = pool.standing(candidate, now)
+        if standing.state is not State.COOLING or standing.until is None:
+            return None
+        ends.append(standing.until - now)
+    return max(min(ends), 0.0) if ends else None
 
 
 def _last_word(failed: Failed, due: float | None) -> UpstreamFailure:

@@ -37,7 +37,7 @@ def explain(name: str, candidates: Sequence[Candidate], settings: Settings, pool
     rows: list[Row] = []
     walk = Walk(name, eligible(candidates, settings), attrs.evolve(settings, max_retry_credentials=0))
     rest = list(walk.candidates)
-    while tier := pool.order(walk, now):
+    while tier := list(pool.order(walk, now)):
         for candidate in tier:
             walk.take(candidate)
             rest.remove(candidate)

@@ -19,7 +19,7 @@ from cliproxy.pool.selectors import Turns
 from cliproxy.pool.verdict import Fault, Verdict
 from cliproxy.pool.walk import Walk
 from cliproxy.routing.credential import Credential
-from cliproxy.routing.route import Candidate, ModelKey
+from cliproxy.routing.route import Candidate, Key, ModelKey
 
 #: Where a fault of the whole credential is kept: no model has this name.
 WHOLE: Final = ""
@@ -152,9 +152,10 @@ class Pool:
 
     def usable(self, candidate: Candidate, now: float) -> bool:
         """Whether ``candidate`` could be taken now."""
-        if not self._health and not candidate.credential.max_concurrency:
-            return True
-        return self.standing(candidate, now).state is State.USABLE
+        health, credential = self._health, candidate.credential
+        if health and (candidate.model_key in health or (credential.id, WHOLE) in health):
+            return self.standing(candidate, now).state is State.USABLE
+        return not (credential.max_concurrency and self._full(credential))
 
     def _full(self, credential: Credential) -> bool:
         return 0 < credential.max_concurrency <= self.in_flight(credential.id)
@@ -171,25 +172,35 @@ class Pool:
 
     # -- taking
 
-    def order(self, walk: Walk, now: float) -> list[Candidate]:
-        """The candidates the walk could take now, in the order it would: the best tier by strategy, home first."""
-        usable = [candidate for candidate in walk.open() if self.usable(candidate, now)]
-        if not usable:
-            last = self._last_resort(walk.candidates, now)
-            return [candidate for candidate in walk.open() if candidate is last]
-        tier = _top_tier(usable)
-        ordered = self._turns.order(walk.settings.routing.strategy, walk.turn, tier, walk.candidates, self, now)
-        home = self._home(walk, now)
-        if home is not None:
-            ordered.sort(key=lambda candidate: (candidate.key != home.home, candidate.key != home.away))
-        return ordered
+    def order(self, walk: Walk, now: float) -> Iterator[Candidate]:
+        """The candidates the walk could take now, in the order it would: the best tier by strategy, home first. Each is looked
+        for when it is asked for."""
+
+        def usable(candidate: Candidate) -> bool:
+            return walk.may_try(candidate) and self.usable(candidate, now)
+
+        rota, strategy, home = walk.rota, walk.settings.routing.strategy, self._home(walk, now)
+        for tier in rota.tiers:
+            given: set[Key] = set()
+            for candidate in filter(usable, rota.named(tier, home.home, home.away)) if home is not None else ():
+                given.add(candidate.key)
+                yield candidate
+            for candidate in self._turns.order(strategy, walk.turn, tier, usable, rota, self, now):
+                if candidate.key not in given:
+                    given.add(candidate.key)
+                    yield candidate
+            if given:
+                return
+        last = self._last_resort(walk.candidates, now)
+        if last is not None and walk.may_try(last):
+            yield last
 
     def pick(self, walk: Walk, now: float) -> Lease | None:
         """Take the best candidate the walk may still try; None when none is usable now."""
         ordered = self.order(walk, now)
-        if not ordered:
+        candidate = next(ordered, None)
+        if candidate is None:
             return None
-        candidate = ordered[0]
         lease = Lease(candidate, walk, walk.number + 1, now)
         lease.affinity = self._welcome(walk, candidate, now)
         if lease.affinity is not Affinity.HIT:
@@ -197,7 +208,7 @@ class Pool:
         walk.take(candidate)
         if self.resets_at(candidate, now) < now:
             self._renewals[candidate.model_key] = math.inf
-        for health in self._held_against(candidate):
+        for health in self._held_against(candidate) if self._health else ():
             if health.until is not None:
                 health.until = min(health.until, now)  # a last resort's cool-down is over
                 health.probed = True
@@ -224,8 +235,7 @@ class Pool:
         if home.home == candidate.key:
             return Affinity.HIT
         if all(
-            other.key != home.home or other.credential.priority < candidate.credential.priority
-            for other in walk.candidates
+            other.credential.priority < candidate.credential.priority for other in walk.rota.by_key.get(home.home, ())
         ):
             self._homes.settle(walk.conversation, candidate.key, now, wanted.max_entries)
         return Affinity.MOVED
@@ -299,22 +309,25 @@ class Pool:
         if verdict.cools is not None:
             candidate = lease.candidate
             key = (candidate.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else candidate.model)
-            others = any(
-                self._healthy(other, now) for other in lease.walk.candidates if other.model_key != candidate.model_key
-            )
             self._health.setdefault(key, Health()).blame(
                 verdict,
                 now,
                 began=lease.began,
                 cooling_off=not (lease.walk.settings.disable_cooling or candidate.credential.disable_cooling),
-                last_usable=not others,
+                last_usable=verdict.cools is Fault.UPSTREAM and not self._has_others(lease),
             )
             self._tidy(candidate)
         self.release(lease)
 
-    def _healthy(self, candidate: Candidate, now: float) -> bool:
-        """Nothing cools ``candidate``, not even half: it can carry the traffic."""
-        return all(health.until is None for health in self._held_against(candidate))
+    def _has_others(self, lease: Lease) -> bool:
+        """Whether another than the lease's candidate is cooled by nothing, not even half: it can carry the traffic. The next in
+        turn is the likeliest."""
+        own = lease.candidate.model_key
+        return any(
+            all(health.until is None for health in self._held_against(other))
+            for other in lease.walk.rota.following(lease.candidate.key)
+            if other.model_key != own
+        )
 
     def release(self, lease: Lease) -> None:
         """The attempt ended without blame: the client left, or its request was at fault. Idempotent."""
@@ -366,13 +379,6 @@ class Pool:
     def restore(self, health: Mapping[ModelKey, Health]) -> None:
         """Take over what an earlier life remembered."""
         self._health.update(health)
-
-
-def _top_tier(usable: list[Candidate]) -> list[Candidate]:
-    if len(usable) < 2:
-        return usable
-    top = max(candidate.credential.priority for candidate in usable)
-    return [candidate for candidate in usable if candidate.credential.priority == top]
 
 
 def _nearest(standings: Sequence[Availability]) -> float | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import Final, Protocol
 
 import attrs
 
+from cliproxy.pool.rota import Rota, Tier
 from cliproxy.routing.route import Candidate, Key
 
 FILL_FIRST: Final = "fill-first"
@@ -34,40 +38,63 @@ class Turns:
     earned: dict[str, dict[Key, int]] = attrs.field(factory=dict)
 
     def order(
-        self, strategy: str, name: str, usable: Sequence[Candidate], every: Sequence[Candidate], load: Load, now: float
-    ) -> list[Candidate]:
-        """``usable``, best first.
+        self,
+        strategy: str,
+        name: str,
+        tier: Tier,
+        usable: Callable[[Candidate], bool],
+        rota: Rota,
+        load: Load,
+        now: float,
+    ) -> Iterator[Candidate]:
+        """The usable ones of ``tier``, best first, each looked for when it is asked for: as a rule only the first is.
 
-        :param every: all candidates of the route in its own order, which fixes the rotation: comings and goings of
+        :param rota: all candidates of the route in its own order, which fixes the rotation: comings and goings of
             credentials do not upset the turns.
         """
         if strategy == FILL_FIRST:
-            return list(usable)
+            return filter(usable, tier[0])
         if strategy == WEIGHTED:
             earned = self.earned.get(name, {})
-            return sorted(usable, key=lambda candidate: -(earned.get(candidate.key, 0) + candidate.credential.weight))
-        rotation = self._rotation(name, usable, every)
+            return iter(
+                sorted(
+                    filter(usable, tier[0]),
+                    key=lambda candidate: -(earned.get(candidate.key, 0) + candidate.credential.weight),
+                )
+            )
+        rotation = filter(usable, self._rotation(name, tier, rota))
         if strategy == LEAST_BUSY:
-            rotation.sort(key=lambda candidate: load.in_flight(candidate.credential.id))
-        elif strategy == SOONEST_RESET:
-            rotation.sort(key=lambda candidate: load.resets_at(candidate, now))
+            return _least_first(rotation, lambda candidate: load.in_flight(candidate.credential.id), 0)
+        if strategy == SOONEST_RESET:
+            return _least_first(rotation, lambda candidate: load.resets_at(candidate, now), -math.inf)
         return rotation
 
-    def take(self, strategy: str, name: str, taken: Candidate, usable: Sequence[Candidate]) -> None:
-        """``taken`` had its turn among ``usable``. Smooth weights: everyone earns its own, the taken one pays them all."""
+    def take(self, strategy: str, name: str, taken: Candidate, others: Iterable[Candidate]) -> None:
+        """``taken`` had its turn before the usable ``others``. Smooth weights: everyone earns its own, the taken one pays
+        them all."""
         self.last[name] = taken.key
         if strategy == WEIGHTED:
             earned = self.earned.setdefault(name, {})
-            weights = {candidate.key: candidate.credential.weight for candidate in usable}
+            weights = {candidate.key: candidate.credential.weight for candidate in (taken, *others)}
             for key, weight in weights.items():
                 earned[key] = earned.get(key, 0) + weight
             earned[taken.key] -= sum(weights.values())
 
-    def _rotation(self, name: str, usable: Sequence[Candidate], every: Sequence[Candidate]) -> list[Candidate]:
-        if len(usable) < 2:
-            return list(usable)
-        place: dict[Key, int] = {}
-        for candidate in every:
-            place.setdefault(candidate.key, len(place))
-        after = place.get(self.last.get(name, ("", "", "")), -1) + 1
-        return sorted(usable, key=lambda candidate: (place[candidate.key] - after) % len(place))
+    def _rotation(self, name: str, tier: Tier, rota: Rota) -> Iterator[Candidate]:
+        candidates, places = tier
+        last = self.last.get(name)
+        at = 0 if last is None else bisect.bisect_right(places, rota.place.get(last, -1))
+        return chain(islice(candidates, at, None), islice(candidates, at)) if at else iter(candidates)
+
+
+def _least_first(
+    rotation: Iterable[Candidate], measure: Callable[[Candidate], float], least: float
+) -> Iterator[Candidate]:
+    """Sorted by ``measure``, of which nobody has less than ``least``: who has that need not wait for the others to be asked."""
+    rest: list[Candidate] = []
+    for candidate in rotation:
+        if measure(candidate) == least:
+            yield candidate
+        else:
+            rest.append(candidate)
+    yield from sorted(rest, key=measure)

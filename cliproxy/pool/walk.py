@@ -6,12 +6,13 @@ nearest cool-down's end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import attrs
 
 from cliproxy.errors import UpstreamFailure
+from cliproxy.pool.rota import Rota, rota_of
 from cliproxy.pool.selectors import WEIGHTED
 from cliproxy.pool.verdict import Fault, Verdict
 from cliproxy.routing.route import Candidate, Key
@@ -69,6 +70,14 @@ class Walk:
     backoffs: int = 0
     failed: list[Failed] = attrs.field(factory=list)
     over: bool = False
+    _rota: Rota | None = None
+
+    @property
+    def rota(self) -> Rota:
+        """The candidates, sorted."""
+        if self._rota is None:
+            self._rota = rota_of(self.candidates)
+        return self._rota
 
     @property
     def turn(self) -> str:
@@ -95,22 +104,23 @@ class Walk:
         most = self.settings.max_retry_credentials
         return most <= 0 or len(self.met) < most or candidate.key in self.met
 
-    def open(self) -> list[Candidate]:
-        """The candidates this round may still try."""
-        return [
-            candidate
-            for candidate in self.candidates
-            if candidate.key not in self.tried and self._may_try(candidate, self.waits)
-        ]
+    def may_try(self, candidate: Candidate) -> bool:
+        """Whether this round may still try ``candidate``."""
+        return candidate.key not in self.tried and self._may_try(candidate, self.waits)
 
-    def next_round(self) -> list[Candidate]:
+    def open(self) -> Iterator[Candidate]:
+        """The candidates this round may still try."""
+        return filter(self.may_try, self.candidates)
+
+    def next_round(self) -> Iterator[Candidate]:
         """The candidates another round could try."""
-        return [candidate for candidate in self.candidates if self._may_try(candidate, self.waits + self._unpaid)]
+        waits = self.waits + self._unpaid
+        return (candidate for candidate in self.candidates if self._may_try(candidate, waits))
 
     @property
     def may_go_on(self) -> bool:
         """Offers were tried in this round that another could try again, once the request has waited for it."""
-        return bool(self.settings.max_retry_interval > 0 and self.tried and self.next_round())
+        return bool(self.settings.max_retry_interval > 0 and self.tried and any(True for _ in self.next_round()))
 
     def take(self, candidate: Candidate) -> None:
         """``candidate`` is being tried."""

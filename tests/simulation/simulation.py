@@ -308,7 +308,10 @@ class Simulation:
             return
         if all(standing.reason is Fault.UPSTREAM for standing in standings):
             walk = Walk(route.base, offers, self.settings)
-            self._tell(bool(self.subject.pool.order(walk, now)) or any(self.open), "the last credential is taken away")
+            self._tell(
+                any(True for _ in self.subject.pool.order(walk, now)) or any(self.open),
+                "the last credential is taken away",
+            )
 
     def _check_end(self) -> None:
         self._tell(not self.open, "connections are left open")
