@@ -28,6 +28,7 @@ quick: .venv/.test
 
 test: .venv/.test
 	$(PYTHON_IN) -m pytest $(ARGS)
+	$(PYTHON_IN) -m pytest --whole-channel tests/front tests/security
 
 check: lint types packaging test
 

@@ -138,8 +138,8 @@ class CliproxyService(MultiService):
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         management = ManagementRoutes(self.front, reactor.seconds, now)
-        self.resource: IResource = _tree(self.front, self.amp, pages, self._managed(management))
-        self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget)
+        self.resource = _tree(self.front, self.amp, pages, self._managed(management))
+        self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
         self._endpoint = BoundEndpoint(lambda host: _check_doors(self.settings, host))
@@ -304,7 +304,7 @@ def _tree(
     amp: AmpRoutes,
     pages: IResource,
     management: Sequence[tuple[tuple[bytes, ...], Klein]],
-) -> IResource:
+) -> RootResource:
     """The whole front: who owns which path prefixes. OpenAI's app owns the rest."""
     return RootResource(
         front,

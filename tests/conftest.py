@@ -11,6 +11,8 @@ from itertools import groupby
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.world import World
+
 #: Of one test's or class's table of cases, a quick run takes so many, spread evenly.
 CASES = 16
 
@@ -20,10 +22,12 @@ settings.register_profile("quick", settings.get_profile("cliproxy"), max_example
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="a sample: no sockets, few cases of each table")
+    parser.addoption("--whole-channel", action="store_true", help="no request of a test's daemon goes the plain way")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("quick" if config.getoption("--quick") else "cliproxy")
+    World.plain = not config.getoption("--whole-channel")
 
 
 def table(item: pytest.Item) -> str:

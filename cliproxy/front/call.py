@@ -11,6 +11,7 @@ from twisted.web.server import Request
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Client
+from cliproxy.front.plain_request import PlainRequest
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads_mending
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.permission import permitted
@@ -37,7 +38,7 @@ class Answer:
 class Call:
     """One admitted request: what a route needs to know of it. Header names are lower case, first values."""
 
-    request: Request
+    request: Any
     id: str
     client: Client
     snapshot: Snapshot
@@ -101,14 +102,25 @@ class Call:
         raise RequestFault.bad(f"there is no model named {name[:200]}", status=404, code="model_not_found")
 
 
-def body_of(request: Request) -> bytes:
+def body_of(request: Request | PlainRequest) -> bytes:
     """A request's body as it came. In a site that is not ours it may be in a file."""
+    if isinstance(request, PlainRequest):
+        return request.body
     content: Any = request.content
     if isinstance(content, BytesIO):
         return content.getvalue()
     content.seek(0)
     data: bytes = content.read()
     return data
+
+
+def drop_body(request: Request | PlainRequest) -> None:
+    """Let go of a request's body: an answer can take long."""
+    if isinstance(request, PlainRequest):
+        request.body = b""
+    else:
+        content: Any = request.content
+        content.close()
 
 
 def _unpacked(data: bytes, coding: str, limit: int) -> bytes:
@@ -133,11 +145,13 @@ def _unpacked(data: bytes, coding: str, limit: int) -> bytes:
     return bytes(out)
 
 
-def header_map(request: Request) -> dict[str, str]:
+def header_map(request: Request | PlainRequest) -> dict[str, str]:
     """The request's headers, lower-case names, first values; undecodable bytes survive as surrogates.
 
     The hops of ``X-Forwarded-For`` are all there, in whatever number of lines they came.
     """
+    if isinstance(request, PlainRequest):
+        return request.headers
     found = {
         name.decode("ascii", "surrogateescape").lower(): values[0].decode("utf-8", "surrogateescape")
         for name, values in request.requestHeaders.getAllRawHeaders()
@@ -148,7 +162,7 @@ def header_map(request: Request) -> dict[str, str]:
     return found
 
 
-def query_map(request: Request) -> dict[str, str]:
+def query_map(request: Request | PlainRequest) -> dict[str, str]:
     """The query's parameters, first values."""
     arguments: dict[bytes, list[bytes]] = request.args or {}
     return {

@@ -251,6 +251,10 @@ class BoundedChannel(HTTPChannel):
         if ITCPTransport.providedBy(self.transport):
             self.transport.loseWriteConnection()
 
+    def refuse_slow(self) -> None:
+        """The body of the request being read comes too slowly."""
+        self.requests[-1].refuse_slow()
+
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
         if self._discarded > LINGER_BYTES:

@@ -109,9 +109,13 @@ class BoundedRequest(Request):
         reactor = self.channel.site.reactor
         if self.content.tell() < BODY_RATE * (reactor.seconds() - self._body_started):
             self._body_call = None
-            self._refuse(408, "the body came too slowly")
+            self.refuse_slow()
         else:
             self._body_call = reactor.callLater(5, self._check_rate)
+
+    def refuse_slow(self) -> None:
+        """The body comes too slowly."""
+        self._refuse(408, "the body came too slowly")
 
     def _stop_watching(self) -> None:
         if self._body_call is not None:

@@ -20,9 +20,10 @@ from cliproxy import __version__
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.admission import admitted
-from cliproxy.front.call import Answer, Call, header_map, query_map
+from cliproxy.front.call import Answer, Call, drop_body, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
 from cliproxy.front.operators import Operators
+from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
 from cliproxy.front.wanted import Wanted
@@ -70,7 +71,7 @@ class Routes(Klein):
 
         def register(method: Callable[..., Result]) -> Callable[..., Any]:
             @functools.wraps(method)
-            def endpoint(owner: Any, request: Request, **arguments: str) -> Deferred[bytes | None] | bytes | None:
+            def endpoint(owner: Any, request: Any, **arguments: str) -> Deferred[bytes | None] | bytes | None:
                 enter: Callable[..., Deferred[bytes | None] | bytes | None] = owner.front.enter
                 return enter(request, access, functools.partial(method, owner), arguments)
 
@@ -106,7 +107,7 @@ class Front:
 
     def enter(
         self,
-        request: Request,
+        request: Any,
         access: Access,
         route: Callable[..., Result],
         arguments: Mapping[str, str],
@@ -114,7 +115,7 @@ class Front:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
-        call_id = request.id if isinstance(request, BoundedRequest) else self.new_id()
+        call_id = request.id if isinstance(request, BoundedRequest | PlainRequest) else self.new_id()
         request.setHeader("X-Request-Id", call_id)
         if access is Access.MANAGEMENT:
             for name, value in MANAGED:
@@ -122,7 +123,7 @@ class Front:
         try:
             client = self._admit(request, access, snapshot, headers, query)
             call = Call(request, call_id, client, snapshot, headers, query)
-            request.caller = client  # type: ignore[attr-defined]  # for the access log
+            request.caller = client  # for the access log
             if access is Access.MANAGEMENT and (checked := self._check_operator(call)) is not None:
                 return Deferred.fromCoroutine(self._finish(request, _after(checked, lambda: route(call, **arguments))))
             result = route(call, **arguments)
@@ -134,19 +135,23 @@ class Front:
             return result
         return Deferred.fromCoroutine(self._finish(request, result))
 
-    def knows(self, request: Request) -> bool:
+    def knows(self, request: Any) -> bool:
         """Whether a request of which only the head is there shows a right key, or none is needed."""
         if isinstance(request.getClientAddress(), UNIXAddress):
             return True
         gate = self.gate(self.relay.snapshot)
-        query = parse_qs(request.channel._path.partition(b"?")[2], 1) if request.channel is not None else {}
-        found = {name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()}
+        found = {}
+        if isinstance(request, BoundedRequest):  # its path is set when it is whole, and a plain one has no query
+            query = parse_qs(request.channel.path.partition(b"?")[2], 1)
+            found = {
+                name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()
+            }
         shown = candidates(header_map(request), found)
         return gate.keyless or gate.key(shown) is not None or self._shows_secret(request)
 
     def _admit(
         self,
-        request: Request,
+        request: Any,
         access: Access,
         snapshot: Snapshot,
         headers: Mapping[str, str],
@@ -183,7 +188,7 @@ class Front:
         offered, secret = self.gate(call.snapshot).offered_secret(getattr(address, "host", ""), call.headers)
         return self.operators.check(call.client.peer, offered, secret)
 
-    def _shows_secret(self, request: Request) -> bool:
+    def _shows_secret(self, request: Any) -> bool:
         address = getattr(request.getClientAddress(), "host", "")
         try:
             offered, secret = self.gate(self.relay.snapshot).offered_secret(address, header_map(request))
@@ -191,14 +196,14 @@ class Front:
             return False
         return self.operators.recognise(offered, secret) is True
 
-    async def _finish(self, request: Request, result: Awaitable[Answer | None]) -> bytes | None:
+    async def _finish(self, request: Any, result: Awaitable[Answer | None]) -> bytes | None:
         try:
             answer = await result
         except RequestFault as fault:
             return self.refuse(request, fault)
         return self.answer(request, answer)
 
-    def answer(self, request: Request, answer: Answer | None) -> bytes | None:
+    def answer(self, request: Any, answer: Answer | None) -> bytes | None:
         """Set an answer's head; gives its body, for whoever called the route to write."""
         if answer is None:  # the relay has written its answer; whoever called the route finishes the request
             return None
@@ -210,10 +215,10 @@ class Front:
         request.setHeader("Content-Length", str(len(body)))
         return body
 
-    def refuse(self, request: Request, fault: RequestFault) -> bytes | None:
+    def refuse(self, request: Any, fault: RequestFault) -> bytes | None:
         """Answer with a fault, in the dialect of the path."""
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
-        request.why = fault.detail.message  # type: ignore[attr-defined]  # for the access log
+        request.why = fault.detail.message  # for the access log
         return self.answer(
             request,
             Answer(
@@ -251,9 +256,8 @@ class Front:
         admission = admitted(self.allowances, call, wanted, route, self.relay.seconds(), self.now())
         own = key.strict_translation if key is not None else None
         strict = call.snapshot.settings.strict_translation if own is None else own
-        content: Any = call.request.content
-        content.close()  # an answer can take long, and all that is still wanted of the body is in ``inbound``
-        call.request.recorded = True  # type: ignore[attr-defined]  # by the relay
+        drop_body(call.request)  # all that is still wanted of it is in ``inbound``
+        call.request.recorded = True  # by the relay
         reply = HTTPReply(call.request)
         exchange = Exchange(
             call.id, call.client.label, inbound, wanted.dialect, call.snapshot, reply, strict, route, wanted.edit
@@ -272,7 +276,7 @@ class Front:
         """``text`` without any configured secret."""
         return mask_secrets(text.encode("latin-1", "replace"), self.relay.snapshot.secrets).decode("latin-1")
 
-    def run(self, request: Request, endpoint: Callable[[Request], Any]) -> None:
+    def run(self, request: Any, endpoint: Callable[[Request], Any]) -> None:
         """Call ``endpoint`` and finish the request with what it gives. The client's hang-up cancels it."""
         left: list[bool] = []
         finished: Deferred[None] = request.notifyFinish()
@@ -292,7 +296,7 @@ class Front:
         result.addErrback(lambda failure: self.crash(request, failure))
         result.addCallback(write)
 
-    def crash(self, request: Request, failure: Failure) -> bytes | None:
+    def crash(self, request: Any, failure: Failure) -> bytes | None:
         """A bug of ours: logged whole, said politely."""
         if failure.check(CancelledError):
             return None
@@ -309,7 +313,7 @@ async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer
     return result if result is None or isinstance(result, Answer) else await result
 
 
-def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | None:
+def _routing_failed(owner: Any, request: Any, failure: Failure) -> bytes | None:
     """404 and 405 in the dialect of the path."""
     error: Any = failure.value
     if error.code == 405:
@@ -323,6 +327,6 @@ def _routing_failed(owner: Any, request: Request, failure: Failure) -> bytes | N
     return refuse(request, fault)
 
 
-def _crashed(owner: Any, request: Request, failure: Failure) -> bytes | None:
+def _crashed(owner: Any, request: Any, failure: Failure) -> bytes | None:
     crash: Callable[[Request, Failure], bytes | None] = owner.front.crash
     return crash(request, failure)

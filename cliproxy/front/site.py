@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from cliproxy.errors import ErrorDetail
 from cliproxy.front.channel import BoundedChannel
 from cliproxy.front.limits import Limits
+from cliproxy.front.plain_channel import PlainChannel
+from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.records import answered, refused_early
 from cliproxy.front.request import BoundedRequest
 from cliproxy.relay.budget import Budget
 from cliproxy.relay.record import Record
+from cliproxy.wire.plain_head import PlainHeads
 
 #: Idle keep-alive connections are closed after this many seconds.
 IDLE_SECONDS: Final = 75
+#: How often clocks of plain connections are looked at.
+_SWEEP_SECONDS: Final = 1.0
+#: What stands on a connection.
+Channel = BoundedChannel | PlainChannel
 
 
 class BoundedSite(Site):
@@ -30,20 +37,31 @@ class BoundedSite(Site):
     :ivar budget: for the bodies of all requests.
     :ivar new_id: makes an ``X-Request-Id``.
     :ivar record: takes what became of a request, unless that is recorded elsewhere.
+    :ivar plain: what answers a plain request, by its path; ``heads`` reads the heads of such.
     """
 
     protocol = BoundedChannel  # type: ignore[assignment]
     requestFactory = BoundedRequest
 
-    def __init__(self, resource: IResource, limits: Limits, reactor: Any, budget: Budget) -> None:
+    def __init__(
+        self,
+        resource: IResource,
+        limits: Limits,
+        reactor: Any,
+        budget: Budget,
+        plain: Mapping[bytes, Callable[[PlainRequest], object]] | None = None,
+    ) -> None:
         super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
         self.limits = limits
         self.budget = budget
-        self.channels: dict[BoundedChannel, None] = {}
-        self.knows: Callable[[Request], bool] = lambda request: True
+        self.channels: dict[Channel, None] = {}
+        self.plain = plain or {}
+        self.heads = PlainHeads(self.plain)
+        self._sweeping: IDelayedCall | None = None
+        self.knows: Callable[[Any], bool] = lambda request: True
         self.new_id: Callable[[], str] = str
         self.record: Callable[[Record], object] = _unread
-        self._strangers: dict[str, dict[BoundedChannel, None]] = {}
+        self._strangers: dict[str, dict[Channel, None]] = {}
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A connection's protocol. Where too many are open, or too many strangers from that address, one that can be spared
@@ -60,10 +78,17 @@ class BoundedSite(Site):
             peers = self._strangers.get(getattr(addr, "host", ""), {})
             if len(peers) >= self.limits.strangers and (stranger := self._spared(peers)) is not None:
                 self._drop(stranger)
+            if self.plain:
+                return PlainChannel(self)
         return super().buildProtocol(addr)
 
+    def whole(self, channel: PlainChannel) -> BoundedChannel:
+        """What takes over the connection of ``channel``."""
+        protocol: BoundedChannel = super().buildProtocol(channel.transport.getPeer())
+        return protocol
+
     @staticmethod
-    def _spared(channels: Iterable[BoundedChannel]) -> BoundedChannel | None:
+    def _spared(channels: Iterable[Channel]) -> Channel | None:
         """The one to go first: the oldest idle stranger, the oldest stranger not yet answered, the oldest idle client."""
         begun = idle = None
         for channel in channels:
@@ -75,16 +100,18 @@ class BoundedSite(Site):
                 idle = idle or channel
         return begun or idle
 
-    def _drop(self, channel: BoundedChannel) -> None:
+    def _drop(self, channel: Channel) -> None:
         self.went(channel)  # it is gone in a moment, and not to be chosen again until then
         channel.transport.abortConnection()
 
-    def came(self, channel: BoundedChannel) -> None:
+    def came(self, channel: Channel) -> None:
         """A connection is made; it is a stranger's until it shows a key."""
         self.channels[channel] = None
+        if self._sweeping is None and isinstance(channel, PlainChannel):
+            self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
         self._strangers.setdefault(_peer(channel), {})[channel] = None
 
-    def forget_stranger(self, channel: BoundedChannel) -> None:
+    def forget_stranger(self, channel: Channel) -> None:
         """It is a stranger's no more."""
         peer = _peer(channel)
         strangers = self._strangers.get(peer, {})
@@ -92,10 +119,20 @@ class BoundedSite(Site):
         if not strangers:
             self._strangers.pop(peer, None)
 
-    def went(self, channel: BoundedChannel) -> None:
+    def went(self, channel: Channel) -> None:
         """A connection is gone."""
         self.channels.pop(channel, None)
         self.forget_stranger(channel)
+        if not self.channels and self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def _sweep(self) -> None:
+        """One clock for all plain connections: a timer for each would cost more than its connection."""
+        now = self.reactor.seconds()
+        self._sweeping = self.reactor.callLater(_SWEEP_SECONDS, self._sweep)
+        for channel in [each for each in self.channels if isinstance(each, PlainChannel)]:
+            channel.check(now, IDLE_SECONDS)
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1 alone is offered over TLS."""
@@ -111,7 +148,7 @@ class BoundedSite(Site):
         """A request is answered."""
         self.tell(request)
 
-    def tell(self, request: BoundedRequest, gone: bool = False) -> None:
+    def tell(self, request: BoundedRequest | PlainRequest, gone: bool = False) -> None:
         """Record what became of a request, once."""
         if not request.recorded:
             request.recorded = True
@@ -132,5 +169,5 @@ def _unread(record: Record) -> None:
     """Nobody keeps books."""
 
 
-def _peer(channel: BoundedChannel) -> str:
+def _peer(channel: Channel) -> str:
     return getattr(channel.transport.getPeer(), "host", "")

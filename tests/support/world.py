@@ -211,6 +211,8 @@ class World:
     """A daemon with ``settings``, its clients and its vendors."""
 
     KEY = "sk-test"
+    #: Whether plain requests go their own way (``pytest --whole-channel``: they do not).
+    plain = True
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
         self.reactor = MemoryReactor()
@@ -222,6 +224,8 @@ class World:
             entropy=random.Random(1),
             now=lambda: EPOCH + self.reactor.seconds(),
         )
+        if not self.plain:
+            self.service.site.plain = {}
         self.service.startService()
 
     def vendor(self, host: str, port: int = 80) -> Vendor:

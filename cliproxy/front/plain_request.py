@@ -1,0 +1,150 @@
+"""A request of which the head is plain (:mod:`cliproxy.wire.plain_head`), and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.http import NO_BODY_CODES, RESPONSES
+
+from cliproxy.front.access import Client
+from cliproxy.front.request import SERVER
+from cliproxy.upstream.eager import write_now
+
+_SERVER: Final = SERVER.decode()
+
+
+class PlainRequest:
+    """One request, as much like a twisted.web request as the routes of plain paths need.
+
+    :ivar headers: lower-case names; undecodable bytes as surrogates.
+    :ivar body: whole, once the request is at its route.
+    :ivar fields: headers of the answer, of whoever begins it.
+    """
+
+    __slots__ = (
+        "_answer_headers",
+        "_gone",
+        "_sized",
+        "began",
+        "body",
+        "caller",
+        "channel",
+        "code",
+        "fields",
+        "finished",
+        "headers",
+        "held",
+        "id",
+        "own_path",
+        "path",
+        "producer",
+        "recorded",
+        "startedWriting",
+        "why",
+    )
+    method = b"POST"
+    prepath: tuple[bytes, ...] = ()
+    args: dict[bytes, list[bytes]] = {}
+
+    def __init__(self, channel: Any, path: bytes, headers: dict[str, str], call_id: str, began: float) -> None:
+        self.channel = channel
+        self.path = self.own_path = path
+        self.headers = headers
+        self.id, self.began = call_id, began
+        self.body = b""
+        self.held = 0
+        self.caller: Client | None = None
+        self.why = ""
+        self.recorded = False
+        self.code = 200
+        self.fields: Sequence[tuple[str, str]] = ()
+        self.startedWriting = self.finished = False
+        self.producer: Any = None
+        self._answer_headers: dict[str, str] = {}
+        self._gone: list[Deferred[None]] = []
+        self._sized = True
+
+    def getClientAddress(self) -> Any:
+        """The TCP peer."""
+        return None if self.channel is None else self.channel.transport.getPeer()
+
+    def notifyFinish(self) -> Deferred[None]:
+        """Fires when the answer is whole, fails when the client is gone before."""
+        gone: Deferred[None] = Deferred()
+        self._gone.append(gone)
+        return gone
+
+    def setResponseCode(self, code: int) -> None:
+        """The answer's status."""
+        self.code = code
+
+    def setHeader(self, name: str | bytes, value: str | bytes) -> None:
+        """A header of the answer."""
+        name = name if isinstance(name, str) else name.decode("ascii")
+        self._answer_headers[name] = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let the client's socket pace ``producer``, a push producer."""
+        assert streaming, "answers are pushed"
+        self.producer = producer
+        if self.channel is not None and self.channel.paused:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """The producer has no more."""
+        self.producer = None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer as one piece, the head with the first of them."""
+        if self.finished:
+            raise RuntimeError("the answer is finished: nothing can be written any more")
+        if self.channel is None:
+            return
+        head = b""
+        if not self.startedWriting:
+            self.startedWriting = True
+            head = self._head()
+        if data and not self._sized:
+            data = b"%b%x\r\n%b\r\n" % (head, len(data), data)
+        else:
+            data = head + data
+        if data:
+            write_now(self.channel.transport, data)
+
+    def _head(self) -> bytes:
+        fields = [*self._answer_headers.items(), *self.fields]
+        text = "".join([f"{name}: {value}\r\n" for name, value in fields])
+        if text.count("\n") != len(fields) or text.count("\r") != len(fields):
+            text = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in fields])
+        self._sized = "Content-Length: " in text or self.code in NO_BODY_CODES
+        coding = "" if self._sized else "Transfer-Encoding: chunked\r\n"
+        known = "" if "X-Request-Id" in self._answer_headers else f"X-Request-Id: {self.id}\r\n"
+        reason = RESPONSES.get(self.code, b"Unknown Status").decode()
+        head = f"HTTP/1.1 {self.code} {reason}\r\nServer: {_SERVER}\r\n{known}{coding}{text}\r\n"
+        return head.encode("utf-8", "surrogateescape")
+
+    def finish(self) -> None:
+        """The answer is whole."""
+        channel, self.channel = self.channel, None
+        if channel is None:
+            return
+        if not self.startedWriting or not self._sized:
+            self.channel = channel
+            self.write(b"")
+            self.channel = None
+            if not self._sized:
+                write_now(channel.transport, b"0\r\n\r\n")
+        self.finished = True
+        channel.answered(self)
+        for gone in self._gone:
+            gone.callback(None)
+
+    def lost(self, reason: Failure) -> None:
+        """The client left."""
+        self.channel = None
+        waiting, self._gone = self._gone, []
+        for gone in waiting:
+            gone.errback(reason)
