@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cliproxy.ir.request import Thinking
+from cliproxy.jsontypes import JSON
 
 #: Level word -> budget in tokens; -1 is "as the model sees fit".
 BUDGETS: Final = {
@@ -54,9 +55,13 @@ def effort_word(thinking: Thinking) -> str | None:
     """Neutral thinking as OpenAI's effort word; None where it asks for no effort (Gemini's includeThoughts alone), or
     leaves it to the model, for which OpenAI has no word."""
     if thinking.mode == "none":
-        return "none"
+        return thinking.level or "none"
     if thinking.mode == "budget":
         return None if thinking.budget is None else level_of(thinking.budget)
-    if thinking.mode == "adaptive":
-        return thinking.level
-    return thinking.level if thinking.mode == "level" else None
+    return thinking.level if thinking.mode in ("level", "adaptive") else None
+
+
+def respelt(stated: JSON, word: str) -> str:
+    """``word``, as the body spells it where it says so already."""
+    said = stated.strip() if isinstance(stated, str) else ""
+    return said if said.lower() == word else word

@@ -17,7 +17,7 @@ from cliproxy.ir.content import ToolCallPart
 from cliproxy.ir.events import Event
 from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest
+from cliproxy.ir.request import CompletionRequest, Thinking
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.jsontypes import JSON, JSONObject, loads
 
@@ -133,6 +133,29 @@ class EditRequest(Protocol):
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class ThinkingFields:
+    """Where a dialect keeps the wish to think (thinking.md 3, 7). Bodies are changed in place; members of a wrong type count as
+    absent.
+
+    :ivar read: the wish a body holds, None without one. There is no other reader of it.
+    :ivar write: puts a wish where the body keeps it, in the place of what was there. What the dialect has no word for changes
+        nothing.
+    :ivar remove: takes the wish out: the model cannot think.
+    :ivar counts_tokens: its clients think in budgets, not in words.
+    :ivar adapts: thinking may be left to the model, guided by an effort, and a word switches it off whatever the model's least.
+        Levels stand beside the thinking there; one alone does not switch it on.
+    :ivar budget_below: the member that limits the answer, where a budget must be less than it.
+    """
+
+    read: Callable[[JSONObject], Thinking | None]
+    write: Callable[[JSONObject, Thinking], None]
+    remove: Callable[[JSONObject], None]
+    counts_tokens: bool = False
+    adapts: bool = False
+    budget_below: str = ""
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Dialect:
     """One of the four wire formats, put together from its functions.
 
@@ -152,6 +175,7 @@ class Dialect:
     :ivar edit_request: makes a client's body an upstream's of the same dialect, in place: the model and ``stream`` are said
         where the dialect says them, and what the vendor would refuse of a conversation that others had a part in is mended.
         What the body holds is not changed, only replaced.
+    :ivar thinking: where a body keeps the wish to think.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
     """
 
@@ -169,3 +193,4 @@ class Dialect:
     terminal_error: Callable[[ErrorDetail], list[Payload]]
     held_state: Callable[[JSONObject], list[Held]]
     edit_request: EditRequest
+    thinking: ThinkingFields

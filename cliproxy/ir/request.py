@@ -87,12 +87,15 @@ class OutputFormat:
     description: str | None = None
 
 
-@attrs.define
+@attrs.frozen
 class Thinking:
-    """Reasoning asked for in the body: a ``level`` word, a ``budget`` in tokens (-1 auto, 0 off), or neither.
+    """A wish for reasoning.
 
-    ``mode``: ``level``, ``budget``, ``auto``, ``none``; ``include`` is Gemini's includeThoughts alone, ``adaptive``
-    is Anthropic's. ``summary`` is OpenAI's wish for a summary, kept as said.
+    :ivar mode: ``include`` is Gemini's includeThoughts alone, ``adaptive`` is Anthropic's "as the model sees fit".
+    :ivar level: a word in lower case; of mode ``adaptive`` the effort that guides it, of mode ``none`` the least of a model
+        that cannot be silenced.
+    :ivar budget: tokens, -1 auto, 0 off; of mode ``none`` likewise the least.
+    :ivar summary: OpenAI's wish for a summary, as said.
     """
 
     mode: Literal["level", "budget", "auto", "none", "include", "adaptive"]

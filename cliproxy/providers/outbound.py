@@ -185,8 +185,8 @@ def _adjust(
     original = loads(dumps(body)) if rules.default or rules.default_raw else body
     thinking.apply(
         body,
-        client=inbound.dialect,
-        provider=outbound.source.name,
+        client=inbound.reader,
+        provider=outbound.source,
         suffix=candidate.suffix,
         info=candidate.info,
         said=inbound.decoded(outbound.asked.mint).thinking if translated else None,

@@ -13,17 +13,19 @@ from collections.abc import Sequence
 import attrs
 
 from cliproxy.dialects.effort import BUDGETS, level_of
+from cliproxy.dialects.interface import Dialect, ThinkingFields
 from cliproxy.errors import RequestFault
 from cliproxy.ir.request import Thinking
 from cliproxy.jsontypes import JSONObject
-from cliproxy.routing import thinking_fields as fields
 from cliproxy.routing.capability import Capability, ModelInfo
-from cliproxy.routing.thinking_fields import AUTO, NONE, Config
 
 #: Level words from least to most; distances between them are counted here.
 LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max")
 
-_BUDGET_DIALECTS = frozenset({"claude", "gemini"})
+NONE = Thinking("none", budget=0)
+AUTO = Thinking("auto", budget=-1)
+ADAPTIVE = Thinking("adaptive")
+
 _NUMBER = re.compile(r"\+?[0-9]+")
 _INT64_MAX = 2**63 - 1
 
@@ -42,7 +44,7 @@ def parse_effort(name: str) -> tuple[str, str] | None:
     return (base, level) if base and (level.lower() == "none" or level.lower() in LEVELS) else None
 
 
-def parse_value(value: str) -> Config | None:
+def parse_value(value: str) -> Thinking | None:
     """What stands between the parentheses, read (thinking.md 1); None for what makes no sense."""
     lowered = value.lower()
     if lowered == "none":
@@ -50,17 +52,17 @@ def parse_value(value: str) -> Config | None:
     if lowered in ("auto", "-1"):
         return AUTO
     if lowered in LEVELS:
-        return Config("level", level=lowered)
+        return Thinking("level", level=lowered)
     if not _NUMBER.fullmatch(value) or len(value) > 40 or (tokens := int(value)) > _INT64_MAX:
         return None
-    return Config("budget", budget=tokens) if tokens else NONE
+    return Thinking("budget", budget=tokens) if tokens else NONE
 
 
 def apply(
     body: JSONObject,
     *,
-    client: str,
-    provider: str,
+    client: Dialect,
+    provider: Dialect,
     suffix: str | None,
     info: ModelInfo,
     codex: bool = False,
@@ -76,11 +78,11 @@ def apply(
     :param codex: the provider is codex, which wants an effort of clients of other dialects: medium unless they said.
     :raises RequestFault: 400 with code UNKNOWN_LEVEL, LEVEL_NOT_SUPPORTED or BUDGET_OUT_OF_RANGE.
     """
-    stated = fields.read(body, provider)
-    if codex and client != provider and stated is None:
-        stated = Config("level", level="medium")
-        fields.write_effort(body, provider, stated.level)
-        body["reasoning"].setdefault("summary", "auto")
+    fields = provider.thinking
+    stated = _stated(body, fields)
+    if codex and client is not provider and stated is None:
+        stated = Thinking("level", level="medium")
+        fields.write(body, attrs.evolve(stated, summary="auto"))
     if said is not None and info.known and info.thinking is not None and info.thinking.levels:
         stated = _own_words(said) or stated
     wish = stated if suffix is None else parse_value(suffix)
@@ -91,27 +93,36 @@ def apply(
     record = info.thinking
     if record is None or not (record.min > 0 or record.max > 0 or record.levels):
         if stated is not None:
-            fields.remove(body, provider)
+            fields.remove(body)
         return
     if wish is None:
         return
     wish = _validated(wish, record, client, provider, from_suffix=suffix is not None)
-    if provider == "gemini":
-        _write_gemini(body, wish, record)
-    elif provider == "claude":
-        _write_claude(body, wish, info, record)
-        if client != provider and info.hides_thoughts:
-            fields.show_claude_summary(body)
-    else:
-        _write_effort(body, wish, record, provider)
+    if client is not provider and info.hides_thoughts and fields.adapts:
+        wish = attrs.evolve(wish, summary="auto")
+    _write(body, wish, fields, info, record)
 
 
-def _own_words(said: Thinking) -> Config | None:
+def _stated(body: JSONObject, fields: ThinkingFields) -> Thinking | None:
+    """The body's wish, as there is one to fulfil."""
+    said = fields.read(body)
+    if said is None or said.mode == "include" or (said.mode == "level" and fields.adapts):
+        return None
+    if said.mode == "none" or said.budget == 0 or said.level == "none":
+        return NONE
+    if said.mode == "auto" or said.budget == -1 or said.level == "auto":
+        return AUTO
+    if said.mode == "budget":
+        return Thinking("budget", budget=said.budget)
+    return Thinking("level", level=said.level) if said.level else ADAPTIVE
+
+
+def _own_words(said: Thinking) -> Thinking | None:
     """A client's effort word, as it said it: on the way through a dialect of budgets ``max`` would become less."""
     if said.mode == "auto":
         return AUTO
     word = said.level if said.mode in ("level", "adaptive") else None
-    return Config("level", level=word) if word and word.lower() in LEVELS else None
+    return Thinking("level", level=word) if word in LEVELS else None
 
 
 def nearest(level: str, levels: Sequence[str]) -> str | None:
@@ -124,56 +135,59 @@ def nearest(level: str, levels: Sequence[str]) -> str | None:
     return LEVELS[min(ranked, key=lambda rank: (abs(rank - at), rank))] if ranked else None
 
 
-def _validated(wish: Config, record: Capability, client: str, provider: str, *, from_suffix: bool) -> Config:
+def _validated(
+    wish: Thinking, record: Capability, client: Dialect, provider: Dialect, *, from_suffix: bool
+) -> Thinking:
     """``wish`` as this model can fulfil it (thinking.md 6, in its order)."""
     has_range = record.min > 0 or record.max > 0
+    stated, adapts, own = wish, provider.thinking.adapts, client is provider
     if not record.levels:
         wish = _level_as_budget(wish)
     elif not has_range:
         wish = _budget_as_level(wish, record)
-    elif provider == "claude":
-        wish = _adaptive_instead(wish, client, from_suffix)
+    elif adapts:
+        wish = _adaptive_instead(wish, own=own, from_suffix=from_suffix)
+    derived = wish.mode != stated.mode
     if record.levels and wish.mode == "level":
-        across = client != provider and (
-            not from_suffix or (client in _BUDGET_DIALECTS and provider not in _BUDGET_DIALECTS)
+        across = not own and (
+            not from_suffix or (client.thinking.counts_tokens and not provider.thinking.counts_tokens)
         )
-        wish = _listed(wish, record, across)
-    strict = not from_suffix and client == provider and has_range and not wish.derived
-    if wish.mode == "budget" and strict and not record.min <= wish.budget <= record.max:
+        wish = _listed(wish, record, across or derived)
+    strict = own and has_range and not from_suffix and not derived
+    if wish.mode == "budget" and strict and not record.min <= (wish.budget or 0) <= record.max:
         message = f"budget {wish.budget} out of range [{record.min},{record.max}]"
         raise RequestFault.bad(message, code="BUDGET_OUT_OF_RANGE")
     if wish.mode == "auto" and not record.dynamic_allowed:
         wish = _instead_of_auto(record, has_range)
-    if not has_range or wish.mode in ("level", "adaptive") or (wish.mode == "none" and provider == "claude"):
+    if not has_range or wish.mode in ("level", "adaptive") or (wish.mode == "none" and adapts):
         return wish
-    budget = _clamped(wish.budget, record)
+    budget = _clamped(wish.budget or 0, record)
     if wish.mode == "none" and budget > 0 and record.levels:
         return attrs.evolve(wish, budget=budget, level=record.levels[0])
     return attrs.evolve(wish, budget=budget)
 
 
-def _level_as_budget(wish: Config) -> Config:
+def _level_as_budget(wish: Thinking) -> Thinking:
     """For a model that knows budgets only."""
     if wish.mode == "adaptive":
         return AUTO
     if wish.mode != "level":
         return wish
-    word = wish.level.lower()
-    if word not in LEVELS:
+    if wish.level not in LEVELS:
         raise RequestFault.bad(f"unknown level: {wish.level}", code="UNKNOWN_LEVEL")
-    return Config("budget", budget=BUDGETS[word], derived=True)
+    return Thinking("budget", budget=BUDGETS[wish.level])
 
 
-def _budget_as_level(wish: Config, record: Capability) -> Config:
+def _budget_as_level(wish: Thinking, record: Capability) -> Thinking:
     """For a model that knows levels only."""
     if wish.mode == "adaptive":
         return AUTO
     if wish.mode != "budget":
         return wish
-    level = _level_of(wish.budget)
+    level = _level_of(wish.budget or 0)
     if level is None:
         raise RequestFault.bad(f"budget {wish.budget} cannot be converted to a valid level", code="UNKNOWN_LEVEL")
-    return Config("level", level=nearest(level, record.levels) or level)
+    return Thinking("level", level=nearest(level, record.levels) or level)
 
 
 def _level_of(budget: int) -> str | None:
@@ -181,37 +195,37 @@ def _level_of(budget: int) -> str | None:
     return "max" if budget >= BUDGETS["max"] else level_of(budget)
 
 
-def _adaptive_instead(wish: Config, client: str, from_suffix: bool) -> Config:
-    """For a Claude model that knows efforts: those have replaced budgets there, so only who names a budget gets one."""
+def _adaptive_instead(wish: Thinking, *, own: bool, from_suffix: bool) -> Thinking:
+    """For a model that adapts and knows efforts: those have replaced budgets there, so only who names a budget gets one."""
     if wish.mode == "auto":
-        return fields.ADAPTIVE
-    if wish.mode == "budget" and client != "claude" and not from_suffix:
-        return Config("level", level=_level_of(wish.budget) or "medium", derived=True)
+        return ADAPTIVE
+    if wish.mode == "budget" and not own and not from_suffix:
+        return Thinking("level", level=_level_of(wish.budget or 0) or "medium")
     return wish
 
 
-def _listed(wish: Config, record: Capability, across: bool) -> Config:
+def _listed(wish: Thinking, record: Capability, across: bool) -> Thinking:
     """The level, if the model lists it, or the nearest it lists where the client did not think in this model's
     levels."""
-    word = wish.level.lower()
+    word = wish.level or ""
     levels = [level.lower() for level in record.levels]
     if word in levels:
         return wish
-    other = nearest(word, levels) if across or wish.derived else None
+    other = nearest(word, levels) if across else None
     if other is None:
         message = f'level "{word}" not supported, valid levels: {", ".join(levels)}'
         raise RequestFault.bad(message, code="LEVEL_NOT_SUPPORTED")
-    return Config("level", level=other)
+    return Thinking("level", level=other)
 
 
-def _instead_of_auto(record: Capability, has_range: bool) -> Config:
+def _instead_of_auto(record: Capability, has_range: bool) -> Thinking:
     """For a model that cannot choose for itself: the middle."""
     if not has_range:
-        return Config("level", level=nearest("medium", record.levels) or "medium")
+        return Thinking("level", level=nearest("medium", record.levels) or "medium")
     budget = (record.min + record.max) // 2
     if budget > 0:
-        return Config("budget", budget=budget)
-    return NONE if record.zero_allowed else Config("budget", budget=record.min)
+        return Thinking("budget", budget=budget)
+    return NONE if record.zero_allowed else Thinking("budget", budget=record.min)
 
 
 def _clamped(budget: int, record: Capability) -> int:
@@ -220,85 +234,52 @@ def _clamped(budget: int, record: Capability) -> int:
     return min(max(budget, record.min), record.max)
 
 
-def _write_gemini(body: JSONObject, wish: Config, record: Capability) -> None:
-    if wish.mode == "level":
-        fields.write_gemini(body, level=wish.level, include=True)
+def _write(body: JSONObject, wish: Thinking, fields: ThinkingFields, info: ModelInfo, record: Capability) -> None:
+    """Put a validated wish into the body, in words that the model has."""
+    written: Thinking | None = wish
+    if fields.adapts and wish.mode == "auto":
+        written = attrs.evolve(wish, mode="adaptive")
+    elif fields.budget_below and wish.mode == "budget" and wish.budget:
+        written = attrs.evolve(wish, budget=_below_limit(body, fields.budget_below, wish.budget, info, record))
+    elif not fields.counts_tokens:
+        written = _as_word(wish, record)
     elif wish.mode == "none" and record.levels:
-        fields.write_gemini(body, level=wish.level or None, include=False)
-    else:
-        fields.write_gemini(body, budget=wish.budget, include=_is_shown(wish))
+        written = attrs.evolve(wish, budget=None)
+    if written is not None:
+        fields.write(body, written)
 
 
-def _is_shown(wish: Config) -> bool:
-    """Whether a budget's thoughts are shown. A model that cannot be silenced thinks on its least budget, unseen."""
-    return wish.mode == "auto" or (wish.mode == "budget" and wish.budget > 0)
-
-
-def _write_claude(body: JSONObject, wish: Config, info: ModelInfo, record: Capability) -> None:
-    if wish.mode == "none" or (wish.mode == "budget" and wish.budget == 0):
-        fields.write_claude_off(body)
-    elif wish.mode == "budget":
-        fields.write_claude_budget(body, _below_max_tokens(body, wish.budget, info, record))
-    else:
-        fields.write_claude_adaptive(body, wish.level or None)
-
-
-def _below_max_tokens(body: JSONObject, budget: int, info: ModelInfo, record: Capability) -> int:
-    """The budget, less than ``max_tokens`` as Anthropic demands, unless that would be less than the model's minimum:
-    then the upstream is to say so itself. A missing ``max_tokens`` is filled in when the model's maximum is known."""
-    most = body.get("max_tokens")
+def _below_limit(body: JSONObject, limit: str, budget: int, info: ModelInfo, record: Capability) -> int:
+    """The budget, less than the answer's limit, unless that would be less than the model's minimum: then the upstream is to
+    say so itself. A missing limit is filled in when the model's maximum is known."""
+    most = body.get(limit)
     if isinstance(most, bool) or not isinstance(most, int) or most <= 0:
         most = info.max_completion_tokens
         if most <= 0:
             return budget
-        body["max_tokens"] = most
+        body[limit] = most
     return most - 1 if budget >= most and most - 1 >= record.min else budget
 
 
-def _write_effort(body: JSONObject, wish: Config, record: Capability, provider: str) -> None:
-    if wish.mode == "level":
-        fields.write_effort(body, provider, wish.level)
-    elif wish.mode == "none":
-        listed = [level.lower() for level in record.levels]
-        if record.zero_allowed or "none" in listed:
-            fields.write_effort(body, provider, "none")
-        elif word := wish.level or (record.levels[0] if record.levels else ""):
-            fields.write_effort(body, provider, word)
-    elif wish.mode == "auto":
-        fields.remove(body, provider)  # no word of OpenAI's: the model's default
-    elif not record.levels and (word := level_of(wish.budget) or ""):
-        # A model of budgets behind an effort field: the field's own spelling of them.
-        fields.write_effort(body, provider, word)
+def _as_word(wish: Thinking, record: Capability) -> Thinking | None:
+    """For a dialect without budgets. A model of budgets behind an effort field gets the field's own spelling of them."""
+    if wish.mode == "budget":
+        return None if record.levels else wish
+    if wish.mode != "none":
+        return wish
+    if record.zero_allowed or "none" in [level.lower() for level in record.levels]:
+        return NONE
+    word = wish.level or (record.levels[0] if record.levels else None)
+    return None if word is None else attrs.evolve(wish, level=word)
 
 
-def _write_unchecked(body: JSONObject, wish: Config, client: str, provider: str) -> None:
+def _write_unchecked(body: JSONObject, wish: Thinking, client: Dialect, provider: Dialect) -> None:
     """A model nobody has a record of gets what was asked, converted where its dialect has no such word (thinking.md
     8)."""
-    if wish.mode == "adaptive":
-        return
-    if wish.mode == "level" and provider in _BUDGET_DIALECTS and _counts_in_levels(client, provider):
-        tokens = BUDGETS.get(wish.level.lower())
-        if tokens is not None:
-            wish = Config("budget", budget=tokens)
-    if provider == "gemini":
-        if wish.mode == "level":
-            fields.write_gemini(body, level=wish.level, include=True)
-        else:
-            fields.write_gemini(body, budget=wish.budget, include=_is_shown(wish))
-    elif provider == "claude":
-        if wish.mode == "none":
-            fields.write_claude_off(body)
-        elif wish.mode != "level":
-            fields.write_claude_budget(body, wish.budget if wish.mode == "budget" else None)
-    else:
-        word = wish.level if wish.mode == "level" else level_of(wish.budget)
-        if word is not None and wish.mode != "auto":
-            fields.write_effort(body, provider, word)
-        elif wish.mode == "auto":
-            fields.remove(body, provider)
-
-
-def _counts_in_levels(client: str, provider: str) -> bool:
-    """Whether a level is to become a budget: from clients that know levels only, and towards Claude from any other
-    dialect."""
-    return client not in _BUDGET_DIALECTS or (provider == "claude" and client != "claude")
+    fields = provider.thinking
+    by_words = not client.thinking.counts_tokens or (fields.adapts and client is not provider)
+    if wish.mode == "level" and fields.counts_tokens and by_words:
+        tokens = BUDGETS.get(wish.level or "")
+        wish = wish if tokens is None else Thinking("budget", budget=tokens)
+    if wish.mode != "adaptive" and not (fields.adapts and wish.mode == "level"):
+        fields.write(body, wish)

@@ -110,9 +110,7 @@ def run_request(case: Case) -> Output:
             body, said = target.encode_request(request, context), request.thinking
         if capability is not None:
             codex = target.name == "responses" and not same
-            thinking.apply(
-                body, client=source.name, provider=target.name, suffix=suffix, info=info, codex=codex, said=said
-            )
+            thinking.apply(body, client=source, provider=target, suffix=suffix, info=info, codex=codex, said=said)
         finish(case, body, model, stream, said_by_client=same and suffix is None)
     except RequestFault as fault:
         return {"error": {"status": fault.detail.status, "code": fault.detail.code, "message": fault.detail.message}}

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
+from cliproxy.ir.request import Thinking
 from cliproxy.routing import known_models, thinking
 from cliproxy.routing.capability import Capability, ModelInfo
-from cliproxy.routing.thinking import nearest, parse_effort, parse_suffix, parse_value
-from cliproxy.routing.thinking_fields import AUTO, NONE, Config
+from cliproxy.routing.thinking import AUTO, NONE, nearest, parse_effort, parse_suffix, parse_value
 
 Body = dict[str, Any]
 
@@ -215,6 +215,41 @@ REPORTED_EXAMPLES = [
     ("o3", "claude", adaptive("max"), "openai", chat("high")),
 ]  # fmt: skip
 
+UNSPECIFIED: Body = {"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}
+UNTYPED: Body = {"thinking": {"budget_tokens": 2000}}
+BETWEEN_TOOLS: Body = {"thinking": {"type": "between_tools"}}
+EFFORT_ALONE: Body = {"output_config": {"effort": "low"}}
+
+#: What a body says means the same to its own dialect's models and to others'.
+READ_ALIKE = [
+    ("gemini-3-pro-preview", "gemini", UNSPECIFIED, "gemini", {"thinkingConfig": UNSPECIFIED}),
+    ("gemini-2.5-pro", "gemini", UNSPECIFIED, "gemini", {"thinkingConfig": UNSPECIFIED}),
+    ("user-defined-model", "gemini", UNSPECIFIED, "gemini", {"thinkingConfig": UNSPECIFIED}),
+    ("no-thinking-model", "gemini", UNSPECIFIED, "gemini", {"thinkingConfig": UNSPECIFIED}),
+    ("gemini-2.5-pro", "gemini", UNSPECIFIED | {"thinkingBudget": 1024}, "gemini", config(budget=1024, shown=True)),
+    ("gpt-5", "gemini", UNSPECIFIED | {"thinkingBudget": 1024}, "codex", resp("low")),
+    ("gpt-5", "gemini", UNSPECIFIED, "codex", resp("medium")),
+    ("gemini-3-pro-preview", "gemini", {"thinkingLevel": " high "}, "gemini", config(level="high", shown=True)),
+    ("gemini-3-pro-preview", "gemini", {"thinkingLevel": "HIGH"}, "gemini", config(level="HIGH", shown=True)),
+    ("user-defined-model", "gemini", {"thinkingLevel": "HIGH"}, "gemini", config(level="HIGH", shown=True)),
+    ("gemini-2.5-pro", "gemini", {"thinkingLevel": " LOW "}, "gemini", config(budget=1024, shown=True)),
+    ("gemini-2.5-pro", "gemini", {"thinkingLevel": " "}, "gemini", {"thinkingConfig": {"thinkingLevel": " "}}),
+    ("gpt-5", "responses", resp(" High "), "responses", resp("High")),
+    ("gpt-5", "responses", resp(" High "), "openai", chat("high")),
+    ("gpt-5", "openai", chat(" high "), "openai", chat("high")),
+    ("user-defined-model", "openai", chat(" Ultra "), "openai", chat("Ultra")),
+    ("claude-sonnet-4-5", "claude", UNTYPED, "claude", enabled(2000) | {"max_tokens": 64000}),
+    ("gpt-5", "claude", UNTYPED, "codex", resp("medium")),
+    ("gemini-2.5-pro", "claude", UNTYPED, "gemini", config(budget=2000, shown=True)),
+    ("claude-levels", "claude", BETWEEN_TOOLS, "claude", BETWEEN_TOOLS | {"max_tokens": 64000}),
+    ("user-defined-model", "claude", BETWEEN_TOOLS, "claude", BETWEEN_TOOLS | {"max_tokens": 64000}),
+    ("claude-sonnet-4-5", "claude", BETWEEN_TOOLS, "claude", enabled(63999) | {"max_tokens": 64000}),
+    ("claude-haiku-4-5", "claude", BETWEEN_TOOLS | EFFORT_ALONE, "claude", {"max_tokens": 64000}),
+    ("claude-levels", "claude", EFFORT_ALONE, "claude", EFFORT_ALONE | {"max_tokens": 64000}),
+    ("claude-haiku-4-5", "claude", EFFORT_ALONE, "claude", EFFORT_ALONE | {"max_tokens": 64000}),
+    ("claude-levels", "claude", adaptive(" HIGH "), "claude", adaptive("HIGH") | {"max_tokens": 64000}),
+]  # fmt: skip
+
 
 def client_body(client: str, wish: Body) -> Body:
     """A whole body in the client's dialect around its wish."""
@@ -239,7 +274,9 @@ def staged(name: str, client: str, body: Body, provider: str) -> Body:
         request = DIALECTS[client].decode_request(body, context.mint)
         body, said = DIALECTS[target].encode_request(request, context), request.thinking
     codex = provider == "codex"
-    thinking.apply(body, client=client, provider=target, suffix=suffix, info=info, codex=codex, said=said)
+    thinking.apply(
+        body, client=DIALECTS[client], provider=DIALECTS[target], suffix=suffix, info=info, codex=codex, said=said
+    )
     if target == "gemini":
         return {name: value for name, value in body.get("generationConfig", {}).items() if name == "thinkingConfig"}
     if target == "responses":
@@ -278,6 +315,14 @@ def test_later_examples(name: str, client: str, wish: Body, provider: str, expec
     check(name, client, wish, provider, expected)
 
 
+@pytest.mark.parametrize(("name", "client", "wish", "provider", "expected"), READ_ALIKE)
+def test_a_wish_is_read_alike_in_both_lanes(
+    name: str, client: str, wish: Body, provider: str, expected: Body | Refused
+) -> None:
+    """What is unset, padded or untyped means the same whether the body is edited or translated."""
+    check(name, client, wish, provider, expected)
+
+
 @pytest.mark.parametrize(
     ("name", "base", "suffix"),
     [
@@ -307,12 +352,12 @@ def test_suffixes(name: str, base: str, suffix: str | None) -> None:
         ("+0", NONE),
         ("auto", AUTO),
         ("-1", AUTO),
-        ("High", Config("level", level="high")),
-        ("max", Config("level", level="max")),
-        ("8192", Config("budget", budget=8192)),
-        ("+8192", Config("budget", budget=8192)),
-        ("008192", Config("budget", budget=8192)),
-        ("9223372036854775807", Config("budget", budget=2**63 - 1)),
+        ("High", Thinking("level", level="high")),
+        ("max", Thinking("level", level="max")),
+        ("8192", Thinking("budget", budget=8192)),
+        ("+8192", Thinking("budget", budget=8192)),
+        ("008192", Thinking("budget", budget=8192)),
+        ("9223372036854775807", Thinking("budget", budget=2**63 - 1)),
         ("9223372036854775808", None),
         ("9" * 5000, None),
         ("turbo", None),
@@ -324,7 +369,7 @@ def test_suffixes(name: str, base: str, suffix: str | None) -> None:
         ("\u0663", None),
     ],
 )
-def test_suffix_values(value: str, config: Config | None) -> None:
+def test_suffix_values(value: str, config: Thinking | None) -> None:
     """Words in any case, whole numbers of 64 bits, and nothing else."""
     assert parse_value(value) == config
 
@@ -373,13 +418,13 @@ def test_snake_case_gemini_bodies() -> None:
         "generation_config": {"thinking_config": {"thinking_budget": 64, "include_thoughts": False}, "top_k": 1},
     }
     info = ModelInfo("g", known=True, thinking=Capability(128, 1000))
-    thinking.apply(body, client="gemini", provider="gemini", suffix="500", info=info)
+    thinking.apply(body, client=DIALECTS["gemini"], provider=DIALECTS["gemini"], suffix="500", info=info)
     assert body == {
         "generation_config": {"top_k": 1, "thinkingConfig": {"thinkingBudget": 500, "includeThoughts": True}}
     }
     strict = {"generation_config": {"thinking_config": {"thinking_budget": 64}}}
     with pytest.raises(RequestFault):
-        thinking.apply(strict, client="gemini", provider="gemini", suffix=None, info=info)
+        thinking.apply(strict, client=DIALECTS["gemini"], provider=DIALECTS["gemini"], suffix=None, info=info)
 
 
 @pytest.mark.parametrize("provider", ["openai", "responses", "claude", "gemini"])
@@ -392,8 +437,10 @@ def test_members_of_a_wrong_type_are_absent(provider: str, odd: Any) -> None:
     info = ModelInfo("m", known=True, thinking=Capability(128, 1000, ("low", "high")))
     body = dict.fromkeys(names, odd)
     if provider != "openai" or not isinstance(odd, str):
-        thinking.apply(copy.deepcopy(body), client=provider, provider=provider, suffix=None, info=info)
-    thinking.apply(body, client=provider, provider=provider, suffix="low", info=info)
+        thinking.apply(
+            copy.deepcopy(body), client=DIALECTS[provider], provider=DIALECTS[provider], suffix=None, info=info
+        )
+    thinking.apply(body, client=DIALECTS[provider], provider=DIALECTS[provider], suffix="low", info=info)
 
 
 @pytest.mark.parametrize("suffix", ["2000", "high", "auto"])
@@ -401,7 +448,13 @@ def test_what_else_thinking_says_is_kept(suffix: str) -> None:
     """Members of ``thinking`` that are not about how much stay when the amount is written."""
     for base in ("claude-levels", "claude-sonnet-4-5"):
         body: Body = {"max_tokens": 9000, "thinking": {"type": "adaptive", "display": "omitted"}}
-        thinking.apply(body, client="claude", provider="claude", suffix=suffix, info=MODELS[base] or ModelInfo(base))
+        thinking.apply(
+            body,
+            client=DIALECTS["claude"],
+            provider=DIALECTS["claude"],
+            suffix=suffix,
+            info=MODELS[base] or ModelInfo(base),
+        )
         assert body["thinking"]["display"] == "omitted"
 
 
@@ -409,7 +462,7 @@ def test_a_garbage_suffix_still_hides_the_body() -> None:
     """A suffix that makes no sense leaves the body as it is, even where its wish would be refused."""
     info = ModelInfo("g", known=True, thinking=Capability(128, 1000))
     body = {"generationConfig": {"thinkingConfig": {"thinkingBudget": 5}}}
-    thinking.apply(body, client="gemini", provider="gemini", suffix="turbo", info=info)
+    thinking.apply(body, client=DIALECTS["gemini"], provider=DIALECTS["gemini"], suffix="turbo", info=info)
     assert body == {"generationConfig": {"thinkingConfig": {"thinkingBudget": 5}}}
 
 
@@ -418,5 +471,5 @@ def test_a_model_of_budgets_behind_an_effort_field() -> None:
     them."""
     body: Body = {}
     info = ModelInfo("g", known=True, thinking=Capability(128, 32_768))
-    thinking.apply(body, client="openai", provider="openai", suffix="20000", info=info)
+    thinking.apply(body, client=DIALECTS["openai"], provider=DIALECTS["openai"], suffix="20000", info=info)
     assert body == {"reasoning_effort": "high"}

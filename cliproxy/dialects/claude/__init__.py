@@ -9,6 +9,7 @@ from cliproxy.dialects.claude.held import held_state
 from cliproxy.dialects.claude.passthrough import edit_request
 from cliproxy.dialects.claude.response import decode_response, encode_response
 from cliproxy.dialects.claude.stream import ClaudeStreamDecoder, ClaudeStreamEncoder
+from cliproxy.dialects.claude.thinking import THINKING
 from cliproxy.dialects.interface import Dialect, Payload
 from cliproxy.jsontypes import dumps
 from cliproxy.wire.sse import event_block
@@ -36,4 +37,5 @@ DIALECT = Dialect(
     terminal_error=terminal_error,
     held_state=held_state,
     edit_request=edit_request,
+    thinking=THINKING,
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from cliproxy.dialects.claude import thinking
 from cliproxy.dialects.claude.blocks import answered_names, read_cache, read_content
 from cliproxy.dialects.claude.decode_tools import read_choice, read_tools
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import array, filled, integer, member, number, numbered, objects, text
 from cliproxy.ir.content import Extras
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment, Thinking
+from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment
 from cliproxy.jsontypes import JSON, JSONObject
 
 #: What the IR holds, or what is nobody else's business (``metadata`` names the end user to Anthropic).
@@ -58,7 +59,7 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         parallel=parallel,
         sampling=_sampling(body),
         format=_format(body),
-        thinking=_thinking(body),
+        thinking=thinking.read(body),
         stream=body.get("stream") is True,
         claude_user_id=filled(member(body.get("metadata"), "user_id")),
         system_was_list=isinstance(body.get("system"), list),
@@ -97,19 +98,3 @@ def _format(body: JSONObject) -> OutputFormat | None:
     if member(stated, "type") != "json_schema" or not isinstance(schema, dict):
         return None
     return OutputFormat("json_schema", schema=schema, strict=True)
-
-
-def _thinking(body: JSONObject) -> Thinking | None:
-    """``thinking``. With ``adaptive`` the model decides, guided by ``output_config.effort``."""
-    stated = body.get("thinking")
-    kind = member(stated, "type")
-    budget = integer(member(stated, "budget_tokens"))
-    effort = filled(member(body.get("output_config"), "effort"))
-    level = effort.strip().lower() if effort else None
-    if kind == "disabled":
-        return Thinking("none")
-    if kind in ("adaptive", "between_tools"):
-        return Thinking("adaptive", level=level)
-    if kind != "enabled":  # effort stands without thinking too
-        return Thinking("level", level=level) if level else None
-    return Thinking("auto") if budget is None else Thinking("budget", budget=budget)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from cliproxy.dialects.calls import paired
+from cliproxy.dialects.claude import thinking
 from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
 from cliproxy.dialects.claude.passthrough import edit_request
-from cliproxy.dialects.effort import budget_of
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_ids, wire_names
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
+from cliproxy.ir.request import CompletionRequest, OutputFormat
 from cliproxy.jsontypes import JSON, JSONObject
 
 #: ``max_tokens`` is mandatory; this is for clients that do not limit the answer.
@@ -58,9 +58,9 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         body["tool_choice"] = choice
     _add_sampling(request, body, losses)
     _add_format(request.format, body, losses)
-    thinking = None if request.thinking is None else write_thinking(request.thinking)
-    if thinking is not None and not _forced(choice) and not _in_unthought_loop(messages):
-        body["thinking"] = thinking
+    wish = None if request.thinking is None else thinking.in_tokens(request.thinking)
+    if wish is not None and not _forced(choice) and not _in_unthought_loop(messages):
+        thinking.write(body, wish)
     if request.user is not None:
         body["metadata"] = {"user_id": request.user}
     body["stream"] = context.stream
@@ -129,22 +129,6 @@ def closed(schema: JSON, depth: int = 0) -> JSON:
     if "items" in schema:
         out["items"] = closed(schema["items"], depth + 1)
     return out
-
-
-def write_thinking(thinking: Thinking) -> JSONObject | None:
-    """``thinking`` (thinking.md 3.1); None where nothing, or an unknown word, was asked."""
-    budget = thinking.budget
-    if thinking.mode == "level":
-        budget = budget_of(thinking.level or "")
-        if budget is None:
-            return None
-    if thinking.mode == "none" or budget == 0:
-        return {"type": "disabled"}
-    if thinking.mode == "include":
-        return {"type": "enabled"} if thinking.include else None
-    if budget is None or budget < 0:
-        return {"type": "enabled"}
-    return {"type": "enabled", "budget_tokens": budget}
 
 
 def _forced(choice: JSONObject | None) -> bool:

@@ -9,6 +9,7 @@ from cliproxy.dialects.gemini.held import held_state
 from cliproxy.dialects.gemini.passthrough import edit_request
 from cliproxy.dialects.gemini.response import decode_response, encode_response
 from cliproxy.dialects.gemini.stream import GeminiStreamDecoder, GeminiStreamEncoder
+from cliproxy.dialects.gemini.thinking import THINKING
 from cliproxy.dialects.interface import Dialect, Payload
 from cliproxy.jsontypes import dumps
 from cliproxy.wire.sse import data_block
@@ -34,4 +35,5 @@ DIALECT = Dialect(
     terminal_error=terminal_error,
     held_state=held_state,
     edit_request=edit_request,
+    thinking=THINKING,
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal
+from typing import Final
 
 from cliproxy.dialects import signatures
+from cliproxy.dialects.gemini import thinking
 from cliproxy.dialects.gemini.decode_tools import read_choice, read_tools
 from cliproxy.dialects.gemini.open_calls import OpenCalls
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature, said_again
@@ -16,7 +17,7 @@ from cliproxy.dialects.schema import from_openapi
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import Extras, Part, TextPart, ToolCallPart, ToolResultPart
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment, Thinking
+from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
 #: What only Google can say; ``model`` and ``stream`` are in the URL.
@@ -27,9 +28,6 @@ _DROPPED: Final = {
     "safety_settings": False,
     "labels": False,
 }
-
-#: Levels that are switches.
-_SWITCHES: Final[dict[str, Literal["none", "auto"]]] = {"none": "none", "auto": "auto"}
 
 
 def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
@@ -59,7 +57,7 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         tool_choice=read_choice(of(body, "toolConfig", "tool_config")),
         sampling=_sampling(config),
         format=_format(config),
-        thinking=_thinking(of(config, "thinkingConfig", "thinking_config")),
+        thinking=thinking.read(body),
         stream=body.get("stream") is True,
         dropped=[Loss(key, key, meaning) for key, meaning in _DROPPED.items() if body.get(key) is not None],
         extras=Extras("gemini", body),
@@ -191,15 +189,3 @@ def _format(config: JSON) -> OutputFormat | None:
         return OutputFormat("json_schema", schema=schema)
     mime = of(config, "responseMimeType", "response_mime_type")
     return OutputFormat("json_object") if mime == "application/json" else None
-
-
-def _thinking(config: JSON) -> Thinking | None:
-    include = flag(of(config, "includeThoughts", "include_thoughts"))
-    level = filled(of(config, "thinkingLevel", "thinking_level"))
-    word = (level or "").strip().lower()
-    if word and word != "thinking_level_unspecified":
-        return Thinking(_SWITCHES.get(word, "level"), level=word, include=include)
-    budget = integer(of(config, "thinkingBudget", "thinking_budget"))
-    if budget is not None:
-        return Thinking("budget", budget=budget, include=include)
-    return None if include is None else Thinking("include", include=include)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from cliproxy.dialects.calls import paired
+from cliproxy.dialects.gemini import thinking
 from cliproxy.dialects.gemini.encode_contents import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
 from cliproxy.dialects.gemini.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
-from cliproxy.ir.request import CompletionRequest, OutputFormat, Thinking
+from cliproxy.ir.request import CompletionRequest, OutputFormat
 from cliproxy.jsontypes import JSONObject
-
-#: Budgets for an adaptive thinker's modest efforts; beyond them the model decides, as it does for Anthropic.
-_ADAPTIVE: Final = {"minimal": 512, "low": 1024, "medium": 8192}
 
 
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
@@ -52,6 +48,8 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
     config = _config(request)
     if config:
         body["generationConfig"] = config
+    if request.thinking is not None:
+        thinking.write(body, thinking.in_tokens(request.thinking))
     dropped = {
         "logit_bias": request.sampling.logit_bias,
         "metadata": request.metadata,
@@ -78,7 +76,6 @@ def _config(request: CompletionRequest) -> JSONObject:
         "candidateCount": sampling.n if sampling.n is not None and sampling.n > 1 else None,
         "responseLogprobs": sampling.logprobs or None,
         "logprobs": sampling.top_logprobs if sampling.logprobs else None,
-        "thinkingConfig": None if request.thinking is None else write_thinking(request.thinking),
     }
     config = {key: value for key, value in stated.items() if value is not None}
     return {**config, **_format(request.format)}
@@ -91,19 +88,3 @@ def _format(stated: OutputFormat | None) -> JSONObject:
     if stated.schema is not None:
         config["responseJsonSchema"] = {key: value for key, value in stated.schema.items() if key != "$schema"}
     return config
-
-
-def write_thinking(thinking: Thinking) -> JSONObject | None:
-    """``thinkingConfig`` (thinking.md 3.1)."""
-    budget = thinking.budget
-    if thinking.mode == "include":
-        return {"includeThoughts": thinking.include is True}
-    if thinking.mode == "level" or (thinking.mode == "none" and thinking.level):
-        return {"thinkingLevel": thinking.level, "includeThoughts": thinking.mode != "none"}
-    if thinking.mode == "none":
-        budget = 0
-    elif thinking.mode == "adaptive":
-        budget = _ADAPTIVE.get(thinking.level or "", -1)
-    elif budget is None:
-        budget = -1
-    return {"thinkingBudget": budget, "includeThoughts": budget != 0}

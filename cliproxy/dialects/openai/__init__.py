@@ -11,6 +11,7 @@ from cliproxy.dialects.openai.errors import decode_error, encode_error, terminal
 from cliproxy.dialects.openai.held import held_state
 from cliproxy.dialects.openai.passthrough import edit_request
 from cliproxy.dialects.openai.response import decode_response, encode_response
+from cliproxy.dialects.openai.thinking import THINKING
 from cliproxy.jsontypes import dumps
 
 
@@ -36,4 +37,5 @@ DIALECT = Dialect(
     terminal_error=terminal_error,
     held_state=held_state,
     edit_request=edit_request,
+    thinking=THINKING,
 )

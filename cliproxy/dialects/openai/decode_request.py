@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cliproxy.dialects import media
-from cliproxy.dialects.effort import thinking_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import (
     array,
@@ -16,6 +15,7 @@ from cliproxy.dialects.members import (
     numbered,
     text,
 )
+from cliproxy.dialects.openai import thinking
 from cliproxy.dialects.openai.decode_tools import read_choice, read_tools
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
@@ -58,7 +58,7 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         parallel=flag(body.get("parallel_tool_calls")),
         sampling=_sampling(body),
         format=_format(body.get("response_format")),
-        thinking=thinking_of(text(body.get("reasoning_effort")) or ""),
+        thinking=thinking.read(body),
         stream=body.get("stream") is True,
         include_usage=member(body.get("stream_options"), "include_usage") is True,
         user=filled(body.get("safety_identifier")) or filled(body.get("user")),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cliproxy.dialects import media
-from cliproxy.dialects.effort import effort_word
 from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.openai import thinking
 from cliproxy.dialects.openai.encode_tools import write_choice, write_tools
 from cliproxy.dialects.openai.passthrough import edit_request
 from cliproxy.dialects.toolids import call_arguments, wire_names
@@ -52,7 +52,6 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         "top_logprobs": sampling.top_logprobs,
         "logit_bias": sampling.logit_bias,
         "response_format": _format(request.format),
-        "reasoning_effort": None if request.thinking is None else effort_word(request.thinking),
         "verbosity": request.verbosity,
         "user": request.user,
         "metadata": request.metadata,
@@ -63,6 +62,8 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         "stream_options": {"include_usage": True} if context.stream else None,
     }
     body.update((key, value) for key, value in stated.items() if value is not None)
+    if request.thinking is not None:
+        thinking.write(body, request.thinking)
     return body
 
 

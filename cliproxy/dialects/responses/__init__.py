@@ -11,6 +11,7 @@ from cliproxy.dialects.responses.errors import decode_error, encode_error, termi
 from cliproxy.dialects.responses.held import held_state
 from cliproxy.dialects.responses.passthrough import edit_request
 from cliproxy.dialects.responses.response import decode_response, encode_response
+from cliproxy.dialects.responses.thinking import THINKING
 from cliproxy.jsontypes import dumps
 
 
@@ -36,4 +37,5 @@ DIALECT = Dialect(
     terminal_error=terminal_error,
     held_state=held_state,
     edit_request=edit_request,
+    thinking=THINKING,
 )

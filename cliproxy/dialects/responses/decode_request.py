@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from cliproxy.dialects.effort import thinking_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, flag, integer, member, number, text
+from cliproxy.dialects.responses import thinking
 from cliproxy.dialects.responses.decode_items import Conversation
 from cliproxy.dialects.responses.decode_tools import Toolbox, read_choice
 from cliproxy.errors import RequestFault
@@ -35,7 +35,6 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         conversation.read(body["input"])
     elif instructions is None and not stored:
         raise RequestFault.bad("input is missing", param="input")
-    effort = member(body.get("reasoning"), "effort")
     return CompletionRequest(
         origin="responses",
         model=text(body.get("model")) or "",
@@ -46,7 +45,7 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         parallel=flag(body.get("parallel_tool_calls")),
         sampling=_sampling(body),
         format=_format(member(body.get("text"), "format")),
-        thinking=thinking_of(text(effort) or "", filled(member(body.get("reasoning"), "summary"))),
+        thinking=thinking.read(body),
         stream=body.get("stream") is True,
         user=filled(body.get("safety_identifier")) or filled(body.get("user")),
         metadata=body["metadata"] if isinstance(body.get("metadata"), dict) else None,

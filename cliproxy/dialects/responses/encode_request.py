@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+
 from cliproxy.dialects import media
-from cliproxy.dialects.effort import effort_word
 from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.responses import thinking
 from cliproxy.dialects.responses.encode_tools import write_choice, write_tools
 from cliproxy.dialects.responses.passthrough import edit_request
 from cliproxy.dialects.toolids import wire_ids, wire_names
@@ -36,14 +38,12 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
             body["parallel_tool_calls"] = request.parallel
     _note_sampling(request.sampling, context.losses)
     logprobs = request.sampling.logprobs or request.sampling.top_logprobs
-    effort = None if request.thinking is None else effort_word(request.thinking)
     stated = {
         "max_output_tokens": request.sampling.max_tokens,
         "temperature": request.sampling.temperature,
         "top_p": request.sampling.top_p,
         "top_logprobs": request.sampling.top_logprobs,
         "text": _text_options(request.format, request.verbosity),
-        "reasoning": None if effort is None else {"effort": effort, "summary": "auto"},
         "user": request.user,
         "metadata": request.metadata,
         "service_tier": request.service_tier,
@@ -53,6 +53,8 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
         "stream": context.stream,
     }
     body.update((key, value) for key, value in stated.items() if value is not None)
+    if request.thinking is not None:
+        thinking.write(body, attrs.evolve(request.thinking, summary="auto"))
     return body
 
 
