@@ -88,12 +88,12 @@ class PlainChannel(Protocol):
         if found is None:
             self._hand_over(data)
             return
-        path, headers, length = found
+        path, query, headers, length = found
         came = len(data) - end - 4
         if came > length or length > site.limits.body_bytes:
             self._hand_over(data)
             return
-        request = PlainRequest(self, path, headers, site.new_id(), site.reactor.seconds())
+        request = PlainRequest(self, path, query, headers, site.new_id(), site.reactor.seconds())
         if not self.known and site.knows(request):
             self.known = True
             site.forget_stranger(self)

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web.http import NO_BODY_CODES, RESPONSES
+from twisted.web.http import NO_BODY_CODES, RESPONSES, parse_qs
 
 from cliproxy.front.access import Client
 from cliproxy.front.request import SERVER
 from cliproxy.upstream.eager import write_now
 
 _SERVER: Final = SERVER.decode()
+_NO_ARGUMENTS: Final[dict[bytes, list[bytes]]] = {}
 
 
 class PlainRequest:
@@ -28,6 +29,7 @@ class PlainRequest:
         "_answer_headers",
         "_gone",
         "_sized",
+        "args",
         "began",
         "body",
         "caller",
@@ -47,11 +49,13 @@ class PlainRequest:
     )
     method = b"POST"
     prepath: tuple[bytes, ...] = ()
-    args: dict[bytes, list[bytes]] = {}
 
-    def __init__(self, channel: Any, path: bytes, headers: dict[str, str], call_id: str, began: float) -> None:
+    def __init__(
+        self, channel: Any, path: bytes, query: bytes, headers: dict[str, str], call_id: str, began: float
+    ) -> None:
         self.channel = channel
         self.path = self.own_path = path
+        self.args = parse_qs(query, 1) if query else _NO_ARGUMENTS
         self.headers = headers
         self.id, self.began = call_id, began
         self.body = b""

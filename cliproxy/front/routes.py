@@ -140,8 +140,9 @@ class Front:
         if isinstance(request.getClientAddress(), UNIXAddress):
             return True
         gate = self.gate(self.relay.snapshot)
-        found = {}
-        if isinstance(request, BoundedRequest):  # its path is set when it is whole, and a plain one has no query
+        if isinstance(request, PlainRequest):
+            found = query_map(request)
+        else:  # twisted.web reads the target when the request is whole
             query = parse_qs(request.channel.path.partition(b"?")[2], 1)
             found = {
                 name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from cliproxy.front.call import body_of, header_map
+from cliproxy.front.call import body_of, header_map, query_map
 from cliproxy.front.limits import UNKNOWN_BYTES, Limits
 from cliproxy.front.plain_channel import PlainChannel
 from cliproxy.front.request import BODY_GRACE_SECONDS
@@ -39,6 +39,8 @@ LINES = [
 ]  # fmt: skip
 FIRST = [
     b"POST /v1/messages HTTP/1.1", b"POST /v1/messages HTTP/1.0", b"POST /v1/messages?x=1 HTTP/1.1",
+    b"POST /v1/messages?x=1&x=2&&y HTTP/1.1", b"POST /v1/messages?x=%31 HTTP/1.1", b"POST /v1/messages?x=1;y=2 HTTP/1.1",
+    b"POST /v1/messages?x=1?y HTTP/1.1", b"POST /v1/messages? HTTP/1.1", b"POST /v1/messages?x=1#y HTTP/1.1",
     b"POST  /v1/messages HTTP/1.1", b"POST /v1/messages HTTP/1.1 ", b"POST //v1/messages HTTP/1.1", b"POST /v1/messages",
     b"post /v1/messages HTTP/1.1", b"GET /v1/messages HTTP/1.1", b"POST http://x/v1/messages HTTP/1.1",
     b"\r\nPOST /v1/messages HTTP/1.1",
@@ -53,17 +55,19 @@ class Kept(Resource):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[bytes, bytes, dict[str, str], bytes]] = []
+        self.seen: list[tuple[bytes, bytes, dict[str, str], dict[str, str], bytes]] = []
 
     def keep(self, request: Any) -> None:
-        self.seen.append((request.method, request.path, header_map(request), body_of(request)))
+        self.seen.append((request.method, request.path, query_map(request), header_map(request), body_of(request)))
 
     def render(self, request: Any) -> int:
         self.keep(request)
         return NOT_DONE_YET
 
 
-def read(data: bytes, plain: bool, late: int = 0) -> tuple[list[tuple[bytes, bytes, dict[str, str], bytes]], bool]:
+def read(
+    data: bytes, plain: bool, late: int = 0
+) -> tuple[list[tuple[bytes, bytes, dict[str, str], dict[str, str], bytes]], bool]:
     """What a site reads of ``data``, of which the last ``late`` bytes come late, and whether the connection was a plain one."""
     reactor, kept = MemoryReactor(), Kept()
     site = BoundedSite(kept, Limits(), reactor, Budget(1 << 30), {PATH: kept.keep} if plain else None)
@@ -106,11 +110,18 @@ def test_one_odd_line_is_read_alike_by_twisted(line: bytes) -> None:
 def test_heads_of_sdks_are_plain() -> None:
     heads = PlainHeads([PATH])
     sent = b"\r\n".join(
-        [FIRST[0], b"Host: x", b"Accept-Encoding: gzip, deflate, br", b"Connection: keep-alive", b"Content-Length: 5"]
+        [
+            b"POST /v1/messages?beta=true HTTP/1.1",
+            b"Host: x",
+            b"Accept-Encoding: gzip, deflate, br",
+            b"Connection: keep-alive",
+            b"Content-Length: 5",
+        ]
     )
     for _ in range(2):  # the lines are known the second time
         assert heads.read(sent) == (
             PATH,
+            b"beta=true",
             {"host": "x", "accept-encoding": "gzip, deflate, br", "connection": "keep-alive", "content-length": "5"},
             5,
         )
@@ -121,6 +132,8 @@ def test_secrets_are_not_kept_from_one_connection_to_another() -> None:
     heads = PlainHeads([PATH])
     for name in (b"Authorization", b"x-api-key", b"X-Goog-Api-Key", b"cookie", b"X-Management-Key"):
         heads.read(b"\r\n".join([FIRST[0], name + b": secret", b"Host: x", b"Content-Length: 5"]))
+    for name in (b"key", b"auth_token"):
+        heads.read(b"POST /v1/messages?%b=secret HTTP/1.1\r\nHost: x\r\nContent-Length: 5" % name)
     assert "secret" not in repr(vars(heads))
 
 
