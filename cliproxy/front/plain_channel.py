@@ -124,7 +124,7 @@ class PlainChannel(Protocol):
 
     def _enter(self, request: PlainRequest, body: bytes) -> None:
         request.body = body
-        self.site.plain[request.path](request)
+        self.site.plain(request)
 
     def answered(self, request: PlainRequest) -> None:
         """The answer is whole."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
@@ -13,9 +12,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.errors import RequestFault
-from cliproxy.front.access import Access
 from cliproxy.front.call import header_map
-from cliproxy.front.plain_request import PlainRequest
+from cliproxy.front.plain_routes import PlainRoutes
 from cliproxy.front.routes import Front
 from cliproxy.wire.paths import is_canonical
 
@@ -29,7 +27,7 @@ _PREFLIGHT: Final = (
 class RootResource(Resource):
     """Finds the Klein app that owns a path. Paths without parameters, the busy ones, are looked up in a dict first.
 
-    :ivar plain: what answers ``POST`` requests that want a client key, by their paths: rules of Klein's, all of them.
+    :ivar plain: the rules whose requests may come the plain way.
     """
 
     isLeaf = True
@@ -47,12 +45,13 @@ class RootResource(Resource):
         super().__init__()
         self._front = front
         self._exact: dict[tuple[bytes, bytes], Callable[[Request], Any]] = {}
-        self.plain: dict[bytes, Callable[[PlainRequest], None]] = {}
+        self.plain = PlainRoutes(front.run)
         self._prefixes: list[tuple[bytes, IResource]] = []
         for prefixes, app in apps:
             resource = app.resource()
             self._prefixes += [(prefix, resource) for prefix in prefixes]
             self._index(app)
+            self.plain.add(app)
         for prefixes, plain in resources:
             self._prefixes += [(prefix, plain) for prefix in prefixes]
         self._prefixes.sort(key=lambda pair: len(pair[0]), reverse=True)
@@ -60,12 +59,8 @@ class RootResource(Resource):
     def _index(self, app: Klein) -> None:
         for rule in app.url_map.iter_rules():
             if not rule.arguments and rule.methods is not None:
-                endpoint, path = _endpoint(app, rule.endpoint), rule.rule.encode()
                 for method in rule.methods:
-                    self._exact[method.encode(), path] = endpoint
-                access = getattr(app.endpoints[rule.endpoint], "access", None)
-                if "POST" in rule.methods and access is Access.CLIENT_KEY:
-                    self.plain[path] = partial(self._front.run, endpoint=endpoint)
+                    self._exact[method.encode(), rule.rule.encode()] = _endpoint(app, rule.endpoint)
 
     def render(self, request: Request) -> int | bytes:
         """Answer one request."""
@@ -122,5 +117,5 @@ def _own_path(request: Request) -> bytes:
     return b"/" + b"/".join(request.path.split(b"/")[1 + mounted :])
 
 
-def _endpoint(app: Klein, name: str) -> Callable[[Any], Any]:
+def _endpoint(app: Klein, name: str) -> Callable[[Request], Any]:
     return lambda request: app.execute_endpoint(name, request)

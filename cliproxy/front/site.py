@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -29,6 +29,16 @@ _SWEEP_SECONDS: Final = 1.0
 Channel = BoundedChannel | PlainChannel
 
 
+class Plain(Protocol):
+    """What answers plain requests."""
+
+    def __contains__(self, path: object) -> bool:
+        """Whether it answers that path."""
+
+    def __call__(self, request: PlainRequest) -> object:
+        """Answer."""
+
+
 class BoundedSite(Site):
     """A site over the front's resource. ``limits`` may be changed at any time; new requests see the change.
 
@@ -37,7 +47,7 @@ class BoundedSite(Site):
     :ivar budget: for the bodies of all requests.
     :ivar new_id: makes an ``X-Request-Id``.
     :ivar record: takes what became of a request, unless that is recorded elsewhere.
-    :ivar plain: what answers a plain request, by its path; ``heads`` reads the heads of such.
+    :ivar plain: what answers plain requests; None where none are to come that way. ``heads`` reads their heads.
     """
 
     protocol = BoundedChannel  # type: ignore[assignment]
@@ -49,14 +59,14 @@ class BoundedSite(Site):
         limits: Limits,
         reactor: Any,
         budget: Budget,
-        plain: Mapping[bytes, Callable[[PlainRequest], object]] | None = None,
+        plain: Plain | None = None,
     ) -> None:
         super().__init__(resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor)
         self.limits = limits
         self.budget = budget
         self.channels: dict[Channel, None] = {}
-        self.plain = plain or {}
-        self.heads = PlainHeads(self.plain)
+        self.plain = plain
+        self.heads = PlainHeads(plain or ())
         self._sweeping: IDelayedCall | None = None
         self.knows: Callable[[Any], bool] = lambda request: True
         self.new_id: Callable[[], str] = str
@@ -78,7 +88,7 @@ class BoundedSite(Site):
             peers = self._strangers.get(getattr(addr, "host", ""), {})
             if len(peers) >= self.limits.strangers and (stranger := self._spared(peers)) is not None:
                 self._drop(stranger)
-            if self.plain:
+            if self.plain is not None:
                 return PlainChannel(self)
         return super().buildProtocol(addr)
 

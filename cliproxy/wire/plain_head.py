@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -27,13 +27,13 @@ _MOST_DIGITS: Final = 12
 
 
 class PlainHeads:
-    """Reads heads of ``POST`` requests to known paths. Lines that were met before are not read again.
+    """Reads heads of ``POST`` requests to paths that are answered. Lines that were met before are not read again.
 
-    :param paths: what is answered.
+    :param paths: those.
     """
 
-    def __init__(self, paths: Iterable[bytes]) -> None:
-        self._paths = frozenset(paths)
+    def __init__(self, paths: Container[bytes]) -> None:
+        self._paths = paths
         self._asked: dict[bytes, tuple[bytes, bytes]] = {}
         self._known: dict[bytes, tuple[str, str]] = {}
 

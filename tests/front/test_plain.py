@@ -20,7 +20,7 @@ from cliproxy.front.request import BODY_GRACE_SECONDS
 from cliproxy.front.site import IDLE_SECONDS, BoundedSite
 from cliproxy.relay.budget import Budget
 from cliproxy.wire.plain_head import PlainHeads
-from tests.support.bodies import CHAT, CHAT_ANSWER, chunk
+from tests.support.bodies import CHAT, CHAT_ANSWER, GEMINI, GEMINI_ANSWER, chunk
 from tests.support.network import MemoryReactor
 from tests.support.settings import settings
 from tests.support.world import Call, World
@@ -57,11 +57,14 @@ class Kept(Resource):
         super().__init__()
         self.seen: list[tuple[bytes, bytes, dict[str, str], dict[str, str], bytes]] = []
 
-    def keep(self, request: Any) -> None:
+    def __contains__(self, path: object) -> bool:
+        return path == PATH
+
+    def __call__(self, request: Any) -> None:
         self.seen.append((request.method, request.path, query_map(request), header_map(request), body_of(request)))
 
     def render(self, request: Any) -> int:
-        self.keep(request)
+        self(request)
         return NOT_DONE_YET
 
 
@@ -70,7 +73,7 @@ def read(
 ) -> tuple[list[tuple[bytes, bytes, dict[str, str], dict[str, str], bytes]], bool]:
     """What a site reads of ``data``, of which the last ``late`` bytes come late, and whether the connection was a plain one."""
     reactor, kept = MemoryReactor(), Kept()
-    site = BoundedSite(kept, Limits(), reactor, Budget(1 << 30), {PATH: kept.keep} if plain else None)
+    site = BoundedSite(kept, Limits(), reactor, Budget(1 << 30), kept if plain else None)
     site.new_id = lambda: "id"
     channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
     transport = reactor.connect(Call(), channel)
@@ -156,10 +159,35 @@ class PlainConnections(SynchronousTestCase):
             ["POST /v1/chat/completions HTTP/1.1", "Host: x", *lines, f"Content-Length: {length}", "", ""]
         ).encode()
 
-    def test_every_plain_path_is_a_rule_of_kleins(self) -> None:
-        self.assertIn(b"/v1/messages", self.site.plain)
-        for path in self.site.plain:
-            self.assertIn((b"POST", path), self.world.service.resource._exact)
+    def test_plain_paths_are_rules_of_kleins_that_want_a_key(self) -> None:
+        plain: Any = self.world.service.resource.plain
+        names = ("gemini-2.5-pro:generateContent", "a:streamGenerateContent")
+        for path in ("/v1/messages", "/v1/responses", *(f"/v1beta/models/{name}" for name in names)):
+            self.assertIn(path.encode(), plain)
+            self.assertEqual(self.world.post(path, {}, key="sk-wrong").status, 401)
+        for path in (
+            "/v1/models",
+            "/",
+            "/v1beta/models/",
+            "/v1beta/models/..",
+            "/v1beta/models/a/b:c",
+            "/v1beta/models/a%2fb:c",
+        ):
+            self.assertNotIn(path.encode(), plain)
+        for path in (
+            "/v0/management/api-keys",
+            "/api/provider/openai/v1/chat/completions",
+            "/v1beta//models/a:generateContent",
+        ):
+            self.assertNotIn(path.encode(), plain)
+
+    def test_a_models_name_and_method_in_the_path(self) -> None:
+        vendor = self.world.vendor("gemini.test")
+        call = self.world.post("/v1beta/models/gemini-x:generateContent?alt=json", GEMINI)
+        self.assertIsInstance(self.channel(), PlainChannel)
+        vendor.last.answer(200, GEMINI_ANSWER)
+        self.world.flow()
+        self.assertEqual(call.status, 200)
 
     def test_a_connection_stays_plain_from_one_request_to_the_next(self) -> None:
         call = self.world.post("/v1/chat/completions", CHAT)

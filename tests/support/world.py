@@ -225,7 +225,7 @@ class World:
             now=lambda: EPOCH + self.reactor.seconds(),
         )
         if not self.plain:
-            self.service.site.plain = {}
+            self.service.site.plain = None
         self.service.startService()
 
     def vendor(self, host: str, port: int = 80) -> Vendor:

@@ -1,0 +1,60 @@
+"""Which requests may come the plain way: ``POST`` rules of Klein's that want a client key, with one name at the end at most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import attrs
+from klein import Klein
+
+from cliproxy.front.access import Access
+
+#: A path whose last segment is a name that needs no decoding.
+_NAMED: Final = re.compile(rb"(/(?:[^/]+/)*)([0-9A-Za-z][0-9A-Za-z._:-]*)")
+_RULE: Final = re.compile(r"(/[^<]*/)<path:([a-z]+)>")
+
+Endpoint = Callable[[Any], Any]
+
+
+@attrs.define
+class PlainRoutes:
+    """Finds what answers a path.
+
+    :ivar run: called with a request and the endpoint of its rule.
+    """
+
+    run: Callable[[Any, Endpoint], object]
+    _exact: dict[bytes, Endpoint] = attrs.field(factory=dict)
+    _named: dict[bytes, tuple[Klein, str, str]] = attrs.field(factory=dict)
+
+    def add(self, app: Klein) -> None:
+        """The rules of ``app`` that are plain."""
+        for rule in app.url_map.iter_rules():
+            access = getattr(app.endpoints[rule.endpoint], "access", None)
+            if "POST" not in (rule.methods or ()) or access is not Access.CLIENT_KEY:
+                continue
+            named = _RULE.fullmatch(rule.rule)
+            if named is not None:
+                self._named[named[1].encode()] = app, rule.endpoint, named[2]
+            elif not rule.arguments:
+                self._exact[rule.rule.encode()] = partial(app.execute_endpoint, rule.endpoint)
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, bytes) and self._find(path) is not None
+
+    def __call__(self, request: Any) -> None:
+        """Answer a request to a path that is among them."""
+        endpoint = self._find(request.path)
+        assert endpoint is not None
+        self.run(request, endpoint)
+
+    def _find(self, path: bytes) -> Endpoint | None:
+        endpoint = self._exact.get(path)
+        if endpoint is None and (parts := _NAMED.fullmatch(path)) is not None and parts[1] in self._named:
+            app, name, argument = self._named[parts[1]]
+            execute: Any = app.execute_endpoint
+            return partial(execute, name, **{argument: parts[2].decode()})
+        return endpoint
