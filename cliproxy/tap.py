@@ -19,6 +19,7 @@ from twisted.python import usage
 from cliproxy.errors import SettingsError
 from cliproxy.settings.demo import demo_settings
 from cliproxy.settings.load import Loaded, load
+from cliproxy.wire.addresses import unbracketed
 
 DEFAULT_CONFIG = "config.yaml"
 
@@ -30,7 +31,7 @@ class Options(usage.Options):
     longdesc = f"Serves until it is stopped. Without --config, {DEFAULT_CONFIG} here is used; without one, the demo."
     optParameters: ClassVar[list[list[Any]]] = [
         ["config", "c", None, "The configuration file"],
-        ["host", None, None, "Listen on this address, whatever the file says"],
+        ["host", None, None, "Listen on this address, whatever the file says", unbracketed],
         ["port", None, None, "Listen on this port, whatever the file says", int],
     ]
     loaded: Loaded
@@ -70,7 +71,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.epoll import lighten
-    from cliproxy.daemon.process import Process, allow_descriptors
+    from cliproxy.daemon.process import Process, allow_descriptors, steady_clock
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals, hold_signals
     from cliproxy.daemon.state_file import SavedState
@@ -78,6 +79,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.service import CliproxyService
 
     hold_signals()
+    steady_clock(reactor)
     handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
     allow_descriptors()
     daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)

@@ -6,9 +6,10 @@ An embedded service has none of this room, so that two of them in one process sh
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from twisted.application.service import MultiService
 from twisted.internet.error import CannotListenError
@@ -23,6 +24,12 @@ def allow_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def steady_clock(reactor: Any) -> None:
+    """Let the reactor's time be monotonic, before anything is put on its clock: Twisted's own is the wall clock, and all
+    timers stand still for as long as that is set back."""
+    reactor.seconds = time.monotonic
 
 
 class Process(MultiService):

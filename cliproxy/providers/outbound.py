@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
 from cliproxy.dialects import embeddings
 from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, Mint
+from cliproxy.dialects.labelled import Labelled
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, relay_unchanged, translate
@@ -57,22 +58,31 @@ class Outbound:
     """For operations whose answer is one JSON object and no completion: the upstream's body to the client's."""
 
     def transcoder(self, content_type: str, inbound: Inbound, edit: Edit | None) -> Transcoder:
-        """For a completion's body: unchanged where both sides speak the same dialect and shape, translated otherwise."""
+        """For a completion's body: unchanged where both sides speak the same dialect and shape, translated otherwise.
+
+        ``content_type`` is believed where the bytes do not say.
+        """
         assert self.request is not None
-        event_stream = content_type.startswith("text/event-stream")
-        from_stream = event_stream or (self.request.streams and (bool(inbound.alt) or "json" not in content_type))
-        reshaped = event_stream and bool(inbound.alt)  # the client reads an array
-        if self.source.name == self.target.name and from_stream == inbound.stream and not reshaped:
-            return relay_unchanged(self.source, self.asked, stream=from_stream, edit=edit)
-        return translate(
-            self.source,
-            self.target,
-            self.asked,
-            from_stream=from_stream,
-            to_stream=inbound.stream,
-            as_array=bool(inbound.alt),
-            edit=edit,
-        )
+        label = content_type.lower()
+        events_labelled = label.startswith("text/event-stream")
+        labelled = events_labelled or (self.request.streams and (bool(inbound.alt) or "json" not in label))
+
+        def made(found: bool | None) -> Transcoder:
+            from_stream, events = (labelled, events_labelled) if found is None else (found, found)
+            reshaped = events and bool(inbound.alt)  # the client reads an array
+            if self.source.name == self.target.name and from_stream == inbound.stream and not reshaped:
+                return relay_unchanged(self.source, self.asked, stream=from_stream, edit=edit)
+            return translate(
+                self.source,
+                self.target,
+                self.asked,
+                from_stream=from_stream,
+                to_stream=inbound.stream,
+                as_array=bool(inbound.alt),
+                edit=edit,
+            )
+
+        return cast(Transcoder, Labelled(self.asked, made))
 
 
 def prepare(

@@ -189,6 +189,7 @@ class Pump:
             self._response.cancel()
             raise
         self._holding = False
+        self.transcoder = getattr(self.transcoder, "settled", self.transcoder)
         if self.failure is not None and not self.transcoder.started:
             raise self.failure
 

@@ -27,6 +27,7 @@ from cliproxy.settings.problems import Report, Severity
 from cliproxy.settings.provider_checks import provider_problem
 from cliproxy.settings.rules import pattern
 from cliproxy.settings.startup_checks import is_sample_key
+from cliproxy.wire.addresses import unbracketed
 
 #: What is copied from a vendor's example, and comes behind a base URL.
 _ENDPOINT = re.compile(r"/(?:chat/completions|responses|messages|completions|embeddings|models/[^/]+:\w+)/?$")
@@ -54,6 +55,7 @@ def tidy(settings: Settings, report: Report, environ: Mapping[str, str]) -> Sett
         payload=_payload(settings.payload, report),
         ampcode=_amp(settings.ampcode, report),
         oauth_providers=_whole("oauth-providers", settings.oauth_providers, report),
+        host=unbracketed(settings.host),
         allowed_hosts=_words(settings.allowed_hosts),
         cors_origins=_words(settings.cors_origins),
         trusted_proxies=_words(settings.trusted_proxies),

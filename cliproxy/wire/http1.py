@@ -1,7 +1,8 @@
 """HTTP/1.1 on the wire, without a wire: request heads out, response heads and bodies in (RFC 9112).
 
-Framing that two readers could read differently is refused, not repaired: a length that is not plain digits, two lengths,
-a length beside a transfer coding, any coding but ``chunked``, a bare line feed inside chunked framing.
+Framing that two readers could read differently is refused, not repaired: a length that is not plain digits, two lengths that
+differ, any coding but ``chunked``, a bare line feed inside chunked framing. A length said twice is one, and ``chunked`` stands
+above a length (RFC 9112, 6.3), as careless gateways need; whatever follows on such a connection is not listened to.
 """
 
 from __future__ import annotations
@@ -182,14 +183,12 @@ def body_of(head: Head, *, bodiless: bool) -> Body:
     coding = headers.get("transfer-encoding")
     length = headers.get("content-length")
     if coding is not None:
-        if length is not None:
-            raise ProtocolFault("both a Content-Length and a Transfer-Encoding")
         if coding.lower() != "chunked":
             raise ProtocolFault("a Transfer-Encoding that is not chunked")
         if head.minor == 0:
             raise ProtocolFault("a Transfer-Encoding in HTTP/1.0")
-    if length is not None and not _DIGITS.fullmatch(length):
-        raise ProtocolFault("a malformed or repeated Content-Length")
+    if length is not None:
+        length = _said_once(length)
     if bodiless or head.status in (204, 304):
         return SizedBody(0)
     if coding is not None:
@@ -197,9 +196,22 @@ def body_of(head: Head, *, bodiless: bool) -> Body:
     return SizedBody(int(length)) if length is not None else UnsizedBody()
 
 
+def _said_once(length: str) -> str:
+    """A length that may be said several times.
+
+    :raises ProtocolFault: it is none, or they differ.
+    """
+    first, *others = (said.strip(" \t") for said in length.split(","))
+    if not _DIGITS.fullmatch(first) or any(other != first for other in others):
+        raise ProtocolFault("a malformed Content-Length, or with several that differ")
+    return first
+
+
 def keeps_alive(head: Head) -> bool:
-    """Whether the peer leaves the connection open for another request. HTTP/1.0 peers are not asked to."""
-    if head.minor == 0:
+    """Whether the connection can carry another request: the peer leaves it open, and its framing left no doubt. HTTP/1.0
+    peers are not asked to."""
+    length = head.headers.get("content-length")
+    if head.minor == 0 or (length is not None and ("," in length or "transfer-encoding" in head.headers)):
         return False
     connection = head.headers.get("connection")
     return connection is None or "close" not in [token.strip() for token in connection.lower().split(",")]

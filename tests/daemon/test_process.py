@@ -53,3 +53,27 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, words: list[str]) -> None:
     if "--daemon" not in words:
         assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
+
+
+STEPPED = """
+import time
+wall, step = time.time, [0]
+time.time = lambda: wall() + step[0]
+from twisted.internet import reactor
+from twisted.internet.task import LoopingCall
+from cliproxy.daemon.process import steady_clock
+steady_clock(reactor)
+ticks = []
+LoopingCall(ticks.append, 1).start(0.01)
+reactor.callLater(0.05, step.__setitem__, 0, -3600)
+reactor.callLater(0.2, reactor.stop)
+reactor.run()
+print(len(ticks) > 2, abs(reactor.seconds() - time.monotonic()) < 60)
+"""
+
+
+@pytest.mark.real
+def test_the_wall_clock_may_step_back() -> None:
+    """Timers do not notice an hour that comes again; under Twisted's own clock they would stand still for it."""
+    done = subprocess.run([sys.executable, "-c", STEPPED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "True"]

@@ -316,6 +316,14 @@ class Binding(SynchronousTestCase):
         """With a key of the operator's own every address is allowed."""
         self.assertEqual(loads("host: ''\napi-keys: [mine]").settings.host, "")
 
+    def test_brackets(self) -> None:
+        """An IPv6 address may be written as it stands in a URL, and is the same behind it for what it opens."""
+        for host, meant in (("[::1]", "::1"), (" ::1 ", "::1"), ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1")):
+            with self.subTest(host):
+                self.assertEqual(loads(f"host: '{host}'").settings.host, meant)
+        with self.assertRaises(SettingsError):
+            loads("host: '[::]'")
+
     def test_command_line_wins(self) -> None:
         """A host or port from the command line replaces the file's before anything is refused."""
         settings = loads("host: 0.0.0.0", host="127.0.0.1", port=0).settings

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from cliproxy.jsontypes import dumps
-from tests.stall.shapes import answers, requests, whole
+from tests.stall.shapes import answers, requests
+from tests.support.answers import whole
 from tests.support.settings import KEY
 
 ROOT = Path(__file__).parents[2]

@@ -160,11 +160,11 @@ class _Bare(NetworkCase):
 
 class Torture(NetworkCase):
     HEADS = {
-        "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
-        "length list": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi",
+        "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
+        "length list": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nhi",
         "signed length": b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi",
         "hex length": b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\nhi",
-        "length and coding": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "length and unknown coding": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: gzip\r\n\r\nhi",
         "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
         "two codings": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
         "coding in 1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -192,6 +192,18 @@ class Torture(NetworkCase):
                 self.assertIs(failure.kind, FailureKind.TRANSPORT)
                 self.assertIn("vendor.test answered with", str(failure))
                 self.assertIsNotNone(self.peers[-1].gone)
+
+    def test_a_careless_head_is_read_and_its_connection_left(self) -> None:
+        """A length said twice, or beside chunks, is served; what follows on that connection is heard by nobody."""
+        for fields in (b"Content-Length: 2\r\nContent-Length: 2", b"Content-Length: 2, 2"):
+            response = self.answered(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\nhi" + OK)
+            self.assertEqual(self.body_of(response), b"hi")
+            self.assertIsNotNone(self.peers[-1].gone)
+        response = self.answered(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+        )
+        self.assertEqual(self.body_of(response), b"hi")
+        self.assertIsNotNone(self.peers[-1].gone)
 
     def test_a_broken_chunk_breaks_the_body(self) -> None:
         """What came before is delivered; the end is a failure; the connection is closed."""
