@@ -99,6 +99,8 @@ class CliproxyService(MultiService):
         super().__init__()
         self.reactor = reactor
         self.environment = environment
+        self.configured: Callable[[Settings], object] = _unheard
+        """Told of each configuration that is put in force."""
         entropy = entropy or random.SystemRandom()
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
@@ -213,6 +215,7 @@ class CliproxyService(MultiService):
         self.site.limits = _limits(settings)
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
+        self.configured(settings)
         self.relay.events.publish("reloaded", {"time": self.now(), "credentials": len(snapshot.credentials)})
 
     def _hide(self, grant: Grant) -> None:
@@ -320,6 +323,10 @@ def _tree(
             ((b"/threads", b"/docs", b"/settings", b"/auth", b"/threads.rss", b"/news.rss"), pages),
         ],
     )
+
+
+def _unheard(settings: Settings) -> None:
+    """Nobody else asks."""
 
 
 def _aside(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:

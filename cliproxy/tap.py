@@ -17,6 +17,8 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from cliproxy.errors import SettingsError
+from cliproxy.logs.application_log import ApplicationLog
+from cliproxy.logs.folder import MAIN
 from cliproxy.settings.demo import demo_settings
 from cliproxy.settings.load import Loaded, load
 from cliproxy.wire.addresses import unbracketed
@@ -36,6 +38,8 @@ class Options(usage.Options):
     ]
     loaded: Loaded
     path: Path | None = None
+    log: ApplicationLog | None = None
+    """Ours; None where twistd logs in its own way."""
 
     def postOptions(self) -> None:
         """Read and check the configuration.
@@ -71,6 +75,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.epoll import lighten
+    from cliproxy.daemon.log_service import LogService
     from cliproxy.daemon.process import Process, allow_descriptors, steady_clock
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals, hold_signals
@@ -84,6 +89,9 @@ def makeService(options: Options) -> IService:
     allow_descriptors()
     daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
     whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
+    if options.log is not None:
+        LogService(options.log, reactor).setServiceParent(whole)
+        daemon.configured = options.log.configure
     daemon.setServiceParent(whole)
     actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
 
@@ -113,5 +121,7 @@ def makeService(options: Options) -> IService:
     Collector().setServiceParent(whole)
     lighten(reactor)
     say = partial(print, file=sys.stderr, flush=True)
+    if options.log is not None and options.log.folder is not None:
+        say(f"cliproxy logs to {options.log.folder.path / MAIN}")
     Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
     return whole

@@ -23,6 +23,7 @@ RANKS = [
     ("accounts", "discovery"),
     ("relay",),
     ("usage",),
+    ("logs",),
     ("front",),
     ("amp",),
     ("management",),

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Callable
+import time
 from pathlib import Path
-from typing import IO, Any, ClassVar, TextIO, cast
+from typing import Any, ClassVar, Final
 
 from twisted.application.service import ServiceMaker
-from twisted.logger import ILogObserver, textFileLogObserver
+from twisted.logger import LogLevel
+from twisted.python import usage
 from twisted.scripts import twistd
 
 from cliproxy import tap
 from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.signals import hold_signals
+from cliproxy.logs.application_log import ApplicationLog
+from cliproxy.logs.destinations import LogFile, Stream
 
-_NAME = "cliproxy"
+_NAME: Final = "cliproxy"
+#: Where a process in the background logs that is told nothing else.
+_BACKGROUND: Final = "cliproxy.log"
+#: Names of what is open already: to open them again would truncate nothing and fail for a user who did not open them.
+_STREAMS: Final = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
@@ -32,7 +40,11 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         ["pidfile", "", "", "Name of the pidfile"],
         *tap.Options.optParameters,
     ]
-    optFlags: ClassVar[list[list[Any]]] = [["daemon", None, "Go to the background"]]
+    optFlags: ClassVar[list[list[Any]]] = [
+        ["daemon", None, "Go to the background"],
+        ["quiet", "q", "Log warnings and errors only"],
+        ["verbose", "v", "Log everything, what the libraries say of themselves too"],
+    ]
 
     def postOptions(self) -> None:
         """Fill in what twistd would have learned from a sub-command on its command line.
@@ -50,8 +62,38 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         own = [row[0] for row in tap.Options.optParameters]
         self.subOptions.parseOptions([f"--{name}={self[name]}" for name in own if self[name] is not None])
         super().postOptions()
-        if self["logfile"] and self["logfile"] != "-" and not self["logger"]:
-            self["logger"] = _log_to(os.path.abspath(self["logfile"]))
+        if not self["logger"] and not self["syslog"]:
+            self._log_by_ourselves()
+
+    def _log_by_ourselves(self) -> None:
+        least = LogLevel.warn if self["quiet"] else LogLevel.debug if self["verbose"] else None
+        log = ApplicationLog(self._place(), os.environ, time.time, least)
+        log.configure(self.subOptions.loaded.settings)
+        self.subOptions.log = log
+        self["logger"] = lambda: log
+        atexit.register(self._write_last, log)
+
+    def _write_last(self, log: ApplicationLog) -> None:
+        """What waits, when the start has failed: as the user that would have served, whose file it is to be."""
+        if os.geteuid() == 0 and not self["euid"]:
+            if self["gid"] is not None:
+                os.setegid(self["gid"])
+            if self["uid"] is not None:
+                os.seteuid(self["uid"])
+        log.stop()
+
+    def _place(self) -> Stream | LogFile:
+        """Where ``--logfile`` says; without it standard output, or ``cliproxy.log`` here for a process in the background.
+
+        :raises usage.UsageError: a process in the background has no standard output.
+        """
+        name = self["logfile"] or ("-" if self["nodaemon"] else _BACKGROUND)
+        descriptor = _STREAMS.get(name)
+        if descriptor is None:
+            return LogFile(Path(os.path.abspath(name)))
+        if not self["nodaemon"]:
+            raise usage.UsageError(f"--daemon has no {name} to log to: --logfile names a file")
+        return Stream(descriptor)
 
     def run(self, terminal: Terminal) -> int:
         """Serve until stopped."""
@@ -69,37 +111,3 @@ def clear_stale(pidfile: Path) -> None:
         return  # no pid file, or no /proc to look into: twistd looks at it by itself
     if b"cliproxy" not in named:
         pidfile.unlink(missing_ok=True)
-
-
-class MovableLog:
-    """A text file that is opened again when it has been moved or removed, as logrotate does.
-
-    twistd's own log file answers ``SIGUSR1`` instead, which clears cool-downs here, and writes on at its old place when it is
-    truncated.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file: TextIO = self._open()
-
-    def write(self, text: str) -> int:
-        """Append."""
-        try:
-            moved = os.stat(self._path).st_ino != os.fstat(self._file.fileno()).st_ino
-        except FileNotFoundError:
-            moved = True
-        if moved:
-            self._file.close()
-            self._file = self._open()
-        return self._file.write(text)
-
-    def flush(self) -> None:
-        """Hand what was written to the system."""
-        self._file.flush()
-
-    def _open(self) -> TextIO:
-        return open(self._path, "a", encoding="utf-8", errors="backslashreplace")
-
-
-def _log_to(path: str) -> Callable[[], ILogObserver]:
-    return lambda: textFileLogObserver(cast(IO[str], MovableLog(path)))

@@ -87,6 +87,11 @@ class Announcement(Service):
         if self._path is None:
             self._say(self._demo(settings))
 
+    def stopService(self) -> None:
+        """Say that it is over."""
+        super().stopService()
+        self._log.info("cliproxy stops")
+
     def _url(self, settings: Settings) -> str:
         host = settings.host or "0.0.0.0"
         scheme = "https" if settings.tls.enable else "http"

@@ -50,6 +50,7 @@ class BoundedSite(Site):
     :ivar plain: what answers plain requests; None where none are to come that way. ``heads`` reads their heads.
     """
 
+    noisy = False
     protocol = BoundedChannel  # type: ignore[assignment]
     requestFactory = BoundedRequest
 

@@ -78,17 +78,22 @@ class Record:
 
 
 def plain(record: Record) -> str:
-    """The record as one line of ``name=value``, for files and pipes. Nothing in it ends a line or steers a terminal."""
+    """The record as one line of ``name=value``, its id in front."""
+    return f"[{record.id}] {said(record)}"
+
+
+def said(record: Record) -> str:
+    """The record in words and ``name=value``, for files and pipes. Nothing in it ends a line or steers a terminal."""
     ended = str(record.status) if record.status else "client gone"
-    said = "".join((_exchange(record, ended) if record.dialect else _other(record, ended), _why(record)))
-    return visible(said)
+    whole = "".join((_exchange(record, ended) if record.dialect else _other(record, ended), _why(record)))
+    return visible(whole)
 
 
 def _exchange(record: Record, ended: str) -> str:
     usage, first = record.usage, record.first
     tokens = "-" if usage is None else f"{_count(usage.input)}/{_count(usage.cached)}/{_count(usage.output)}"
     return (
-        f"[{record.id}] {record.client} {record.dialect} {record.model[:_LONGEST_NAME]} -> {record.credential or '-'} {ended}"
+        f"{record.client} {record.dialect} {record.model[:_LONGEST_NAME]} -> {record.credential or '-'} {ended}"
         f" attempts={len(record.attempts)} affinity={record.affinity} seconds={record.seconds:.3f}"
         f" first={'-' if first is None else f'{first:.3f}'} tokens={tokens}"
         + (f" losses={len(record.losses)}" if record.losses else "")
@@ -96,9 +101,13 @@ def _exchange(record: Record, ended: str) -> str:
 
 
 def _other(record: Record, ended: str) -> str:
+    return f"{record.client} {record.peer or '-'} {asked(record)} {ended} seconds={record.seconds:.3f}"
+
+
+def asked(record: Record) -> str:
+    """Method and path of an answer that was no exchange."""
     path = record.path if len(record.path) <= _LONGEST_PATH else record.path[:_LONGEST_PATH] + "..."
-    where = f"{record.method} {path}".strip() or "no request"
-    return f"[{record.id}] {record.client} {record.peer or '-'} {where} {ended} seconds={record.seconds:.3f}"
+    return f"{record.method} {path}".strip() or "no request"
 
 
 def _why(record: Record) -> str:

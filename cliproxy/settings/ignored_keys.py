@@ -88,11 +88,7 @@ def sentence(path: str) -> str | None:
 
 
 #: Keys that are read and checked, and will do something: whoever sets them is told that they do not yet.
-_NOT_YET = (
-    "logging_to_file",
-    "logs_max_total_size_mb",
-    "request_log",
-)
+_NOT_YET = ("request_log",)
 
 
 def not_yet(settings: Settings) -> Iterator[tuple[str, str]]:

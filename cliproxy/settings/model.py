@@ -361,6 +361,7 @@ class Settings:
     debug: bool = False
     commercial_mode: bool = False
     logging_to_file: bool = False
+    log_format: str = attrs.field(default="auto", metadata=rule(choices={"auto": (), "plain": (), "json": ()}))
     logs_max_total_size_mb: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
     usage_statistics_enabled: bool = False
     usage_retention_days: int = attrs.field(default=90, metadata=_POSITIVE)
