@@ -127,9 +127,47 @@ class StreamEncoder(Protocol):
 
 
 class EditRequest(Protocol):
-    """The shape of :attr:`Dialect.edit_request`."""
+    """The shape of :attr:`Passthrough.edit_request`."""
 
     def __call__(self, body: JSONObject, *, model: str, stream: bool) -> None: ...
+
+
+class StreamedWhole(Protocol):
+    """Puts a stream's payloads together for a client that did not ask for a stream."""
+
+    def see(self, payload: JSONObject) -> None:
+        """Note one payload of the stream."""
+
+    def body(self) -> JSONObject | None:
+        """The whole answer as the vendor put it; None when it never came."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Passthrough:
+    """What is changed when client and upstream speak the same dialect (dialects.md 22): next to nothing.
+
+    :ivar edit_request: makes a client's body an upstream's of the same dialect, in place: the model and ``stream`` are said
+        where the dialect says them, and what the vendor would refuse of a conversation that others had a part in is mended.
+        What the body holds is not changed, only replaced. (To find the model's name among the bytes of a large request and put
+        another there takes longer than to write the request anew.)
+    :ivar pass_payload: a stream's payload as the client is to have it: the very same object as a rule, None withholds it.
+    :ivar pass_body: the same for a whole answer; None where its bytes need no reading.
+    :ivar is_mid_answer: whether a payload is one more piece of content and nothing else, so that a listener who has seen the
+        answer begin may skip it. Whatever can carry an error, usage, a finish or the start of a part is not.
+    :ivar is_error: whether a payload is an error as the dialect's clients know it, so that it can be left to tell them itself.
+    :ivar names_events: clients pass over a block that does not name its event.
+    :ivar data_lines_only: clients take every line but a plain data line for JSON.
+    :ivar streamed_whole: for a dialect whose stream holds the whole answer too.
+    """
+
+    edit_request: EditRequest
+    is_mid_answer: Callable[[JSONObject], bool]
+    is_error: Callable[[JSONObject], bool]
+    pass_payload: Callable[[JSONObject, AnswerContext], JSONObject | None] | None = None
+    pass_body: Callable[[JSONObject], JSONObject] | None = None
+    names_events: bool = False
+    data_lines_only: bool = False
+    streamed_whole: Callable[[], StreamedWhole] | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -172,10 +210,9 @@ class Dialect:
     :ivar decode_error: reads an upstream's error (providers.md 9.1): its status, and parsed JSON, or text when it was not JSON.
     :ivar encode_error: an error body in this dialect (providers.md 9.2).
     :ivar held_state: what a client's body names that only its vendor keeps.
-    :ivar edit_request: makes a client's body an upstream's of the same dialect, in place: the model and ``stream`` are said
-        where the dialect says them, and what the vendor would refuse of a conversation that others had a part in is mended.
-        What the body holds is not changed, only replaced.
     :ivar thinking: where a body keeps the wish to think.
+    :ivar passthrough: what is changed where the other side speaks the dialect too.
+    :ivar ends_with_done: ``[DONE]`` ends a stream; the others ignore it (streaming.md 1).
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
     """
 
@@ -192,5 +229,6 @@ class Dialect:
     encode_error: Callable[[ErrorDetail], JSON]
     terminal_error: Callable[[ErrorDetail], list[Payload]]
     held_state: Callable[[JSONObject], list[Held]]
-    edit_request: EditRequest
     thinking: ThinkingFields
+    passthrough: Passthrough
+    ends_with_done: bool = False

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from cliproxy.dialects.facts import Facts
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.transcoder import Transcoder
-from cliproxy.dialects.unchanged import Facts
 from cliproxy.errors import ErrorDetail
 
 #: White space and byte order marks may stand before the first byte that tells, but not many of them.

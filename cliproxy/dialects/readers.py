@@ -133,11 +133,6 @@ def close_decoder(decoder: StreamDecoder, done: bool) -> list[Event]:
     return [*events, StreamFailed(CUT)]
 
 
-def ends_with_done(source: Dialect) -> bool:
-    """Whether ``[DONE]`` ends this dialect's stream; the others ignore it (streaming.md 1)."""
-    return source.name == "openai"
-
-
 def decode_body(source: Dialect, data: bytes, mint: Mint) -> CompletionResponse:
     """A whole answer's bytes, read: one object, or the array of a stream's payloads that Gemini answers with where no SSE
     is asked for.
@@ -230,7 +225,7 @@ class StreamReader:
             payloads = odd
         for payload in payloads:
             if not isinstance(payload, dict):
-                if ends_with_done(self.source):
+                if self.source.ends_with_done:
                     self._done = True
                     events += close_decoder(self._decoder, True)
                 continue

@@ -11,10 +11,10 @@ from typing import Protocol
 import attrs
 
 from cliproxy.dialects.arguments import ArgumentText
-from cliproxy.dialects.identity import ResponseObject
+from cliproxy.dialects.facts import Facts, WholeBody
 from cliproxy.dialects.interface import AnswerContext, Dialect
+from cliproxy.dialects.passthrough import PassedBody, PassedStream
 from cliproxy.dialects.readers import BodyReader, Reader, StreamReader
-from cliproxy.dialects.unchanged import Facts, UnchangedBody, UnchangedStream, WholeBody
 from cliproxy.dialects.writers import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import Event, Finish, PartDelta, PartEnded, PartStarted, StreamFailed
@@ -163,10 +163,11 @@ def translate(
     :param edit: rewrites what the client gets, payload by payload (of a body: the whole object).
     """
     if source.name == target.name and from_stream == to_stream and not as_array:
-        return relay_unchanged(target, asked, stream=to_stream, edit=edit)
+        return pass_through(target, asked, stream=to_stream, edit=edit)
     if not from_stream and not to_stream:
         return BodyTranslation(asked, source=source, target=target, edit=edit)
-    whole = ResponseObject() if source.name == target.name == "responses" else None
+    gathered = source.passthrough.streamed_whole
+    whole = gathered() if gathered is not None and source.name == target.name else None
     reader: Reader = BodyReader(source, asked.mint, asked.losses)
     if from_stream:
         reader = StreamReader(source, asked.mint, tap=whole.see if whole is not None else None)
@@ -176,11 +177,11 @@ def translate(
     return Translation(asked, reader=reader, writer=writer)
 
 
-def relay_unchanged(dialect: Dialect, asked: AnswerContext, *, stream: bool, edit: Edit | None = None) -> Transcoder:
+def pass_through(dialect: Dialect, asked: AnswerContext, *, stream: bool, edit: Edit | None = None) -> Transcoder:
     """The identity lane: the upstream's own bytes, in whole blocks, while a decoder listens.
 
     :param edit: rewrites a payload (of a body: the whole object); the very same object leaves the bytes alone.
     """
     if stream:
-        return UnchangedStream(asked, dialect=dialect, edit=edit)
-    return UnchangedBody(asked, source=dialect, edit=edit)
+        return PassedStream(asked, dialect=dialect, edit=edit)
+    return PassedBody(asked, source=dialect, edit=edit)

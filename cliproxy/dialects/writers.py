@@ -92,7 +92,7 @@ class ArrayWriter:
 
 @attrs.define
 class BodyWriter:
-    """Gathers the events and writes one body. ``whole`` gives the body in place of folding (see ``ResponseObject``)."""
+    """Gathers the events and writes one body. ``whole`` gives the body in place of folding (``StreamedWhole``)."""
 
     target: Dialect
     asked: AnswerContext

@@ -16,7 +16,7 @@ from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, M
 from cliproxy.dialects.labelled import Labelled
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.dialects.toolids import client_names
-from cliproxy.dialects.transcoder import Transcoder, relay_unchanged, translate
+from cliproxy.dialects.transcoder import Transcoder, pass_through, translate
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.ir.held import Held
@@ -71,7 +71,7 @@ class Outbound:
             from_stream, events = (labelled, events_labelled) if found is None else (found, found)
             reshaped = events and bool(inbound.alt)  # the client reads an array
             if self.source.name == self.target.name and from_stream == inbound.stream and not reshaped:
-                return relay_unchanged(self.source, self.asked, stream=from_stream, edit=edit)
+                return pass_through(self.source, self.asked, stream=from_stream, edit=edit)
             return translate(
                 self.source,
                 self.target,
@@ -165,7 +165,7 @@ def _unchanged(
     asked.request = CompletionRequest(
         dialect.name, inbound.model, [], stream=inbound.stream, include_usage=wants_usage, thinking=Thinking("auto")
     )  # what the client's own vendor shows is shown
-    dialect.edit_request(body, model=candidate.model, stream=streams)
+    dialect.passthrough.edit_request(body, model=candidate.model, stream=streams)
     return body
 
 
@@ -268,7 +268,7 @@ def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same:
         raise RequestFault.bad("this model's provider has no embeddings", status=501)
     if same:
         body = inbound.take()
-        outbound.source.edit_request(body, model=candidate.model, stream=False)
+        outbound.source.passthrough.edit_request(body, model=candidate.model, stream=False)
         return body
     if outbound.source.name == "gemini":
         outbound.finish = lambda data: dumps(embeddings.openai_answer(_object(data), inbound.body, inbound.model))

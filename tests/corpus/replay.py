@@ -103,7 +103,7 @@ def run_request(case: Case) -> Output:
             asked = Inbound(source, b"", body, model)
             refuse_lost_state(asked, Candidate(credential(kind), model, suffix, model, info))
         if same:
-            target.edit_request(body, model=model, stream=stream)
+            target.passthrough.edit_request(body, model=model, stream=stream)
         else:
             context = EncodeContext(model, mint, stream, info.max_completion_tokens or None)
             request = source.decode_request(body, mint)

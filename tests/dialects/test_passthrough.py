@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects import signatures
-from cliproxy.dialects.identity import ResponseObject, is_mid_answer
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.registry import DIALECTS
+from cliproxy.dialects.responses.passthrough import ResponseObject
 from cliproxy.ir.content import Signature
 from tests.dialects.driving import corpus, minting
 
@@ -52,7 +52,7 @@ from tests.dialects.driving import corpus, minting
 )
 def test_request_edits(dialect: str, stream: bool, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Model and stream are set, Chat streams are asked for usage, Gemini says both in its URL; the rest stays."""
-    DIALECTS[dialect].edit_request(before, model="b", stream=stream)
+    DIALECTS[dialect].passthrough.edit_request(before, model="b", stream=stream)
     assert before == after
 
 
@@ -77,7 +77,7 @@ def test_a_body_is_edited_alike_whichever_route_it_came_by(dialect: str, stream:
     spoke = DIALECTS[dialect]
     for body in bodies:
         edited = copy.deepcopy(body)
-        spoke.edit_request(edited, model="b", stream=stream)
+        spoke.passthrough.edit_request(edited, model="b", stream=stream)
         request = spoke.decode_request(copy.deepcopy(body), minting())
         assert spoke.encode_request(request, EncodeContext("b", minting(), stream)) == edited
 
@@ -104,7 +104,7 @@ def test_a_body_is_edited_alike_whichever_route_it_came_by(dialect: str, stream:
 )
 def test_what_a_listener_may_skip(dialect: str, payload: dict[str, Any], skipped: bool) -> None:
     """Only a payload that is one more piece of content and can be nothing else."""
-    assert is_mid_answer(dialect, payload) is skipped
+    assert DIALECTS[dialect].passthrough.is_mid_answer(payload) is skipped
 
 
 def test_the_response_object_of_a_stream() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects.interface import AnswerContext
+from cliproxy.dialects.passthrough import PassedStream
 from cliproxy.dialects.readers import StreamReader
 from cliproxy.dialects.registry import DIALECTS
-from cliproxy.dialects.transcoder import Transcoder, Translation, relay_unchanged, translate
-from cliproxy.dialects.unchanged import UnchangedStream
+from cliproxy.dialects.transcoder import Transcoder, Translation, pass_through, translate
 from cliproxy.dialects.writers import StreamWriter
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.request import CompletionRequest
@@ -215,7 +215,7 @@ def test_a_line_over_the_limit_is_refused(source: str, target: str) -> None:
     dialect, client = DIALECTS[source], DIALECTS[target]
     transcoder: Transcoder
     if source == target:
-        transcoder = UnchangedStream(asked(target), dialect=dialect, limit=2000)
+        transcoder = PassedStream(asked(target), dialect=dialect, limit=2000)
     else:
         reader = StreamReader(dialect, minter(), limit=2000)
         transcoder = Translation(asked(target), reader=reader, writer=StreamWriter(client, asked(target)))
@@ -355,5 +355,5 @@ def test_every_answer_can_be_edited(source: str, target: str, from_stream: bool,
 def test_relaying_is_the_same_as_translating_into_itself() -> None:
     """Both ways to ask for the identity lane give it."""
     for name in NAMES:
-        made = relay_unchanged(DIALECTS[name], asked(name), stream=True)
-        assert type(made) is type(start(name, name)) is UnchangedStream
+        made = pass_through(DIALECTS[name], asked(name), stream=True)
+        assert type(made) is type(start(name, name)) is PassedStream

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cliproxy.dialects import signatures
+from cliproxy.dialects.interface import Passthrough
 from cliproxy.jsontypes import JSON, JSONObject
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
-    """See :attr:`Dialect.edit_request <cliproxy.dialects.interface.Dialect.edit_request>`."""
+    """See :attr:`Passthrough.edit_request <cliproxy.dialects.interface.Passthrough.edit_request>`."""
     body["model"] = model
     if stream or "stream" in body:
         body["stream"] = stream
@@ -39,3 +40,16 @@ def _is_foreign(block: JSON) -> bool:
         return False
     value = block.get("signature")
     return not value or signatures.replayed(str(value), "claude").origin in ("openai", "gemini", "bypass")
+
+
+def _is_mid_answer(payload: JSONObject) -> bool:
+    return payload.get("type") == "content_block_delta"
+
+
+def _is_error(payload: JSONObject) -> bool:
+    return payload.get("type") == "error"
+
+
+PASSTHROUGH = Passthrough(
+    edit_request=edit_request, is_mid_answer=_is_mid_answer, is_error=_is_error, names_events=True
+)

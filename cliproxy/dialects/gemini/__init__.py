@@ -6,7 +6,7 @@ from cliproxy.dialects.gemini.decode_request import decode_request
 from cliproxy.dialects.gemini.encode_request import encode_request
 from cliproxy.dialects.gemini.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.gemini.held import held_state
-from cliproxy.dialects.gemini.passthrough import edit_request
+from cliproxy.dialects.gemini.passthrough import PASSTHROUGH
 from cliproxy.dialects.gemini.response import decode_response, encode_response
 from cliproxy.dialects.gemini.stream import GeminiStreamDecoder, GeminiStreamEncoder
 from cliproxy.dialects.gemini.thinking import THINKING
@@ -34,6 +34,6 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
-    edit_request=edit_request,
     thinking=THINKING,
+    passthrough=PASSTHROUGH,
 )

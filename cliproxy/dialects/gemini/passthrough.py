@@ -7,7 +7,9 @@ from typing import Final
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.gemini.parts import said_again
+from cliproxy.dialects.gemini.response import unwrapped
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
+from cliproxy.dialects.interface import AnswerContext, Passthrough
 from cliproxy.dialects.members import filled
 from cliproxy.jsontypes import JSON, JSONObject
 
@@ -28,7 +30,7 @@ _THINKING: Final = {
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
-    """See :attr:`Dialect.edit_request <cliproxy.dialects.interface.Dialect.edit_request>`. ``model`` and ``stream`` are in
+    """See :attr:`Passthrough.edit_request <cliproxy.dialects.interface.Passthrough.edit_request>`. Both are in
     Gemini's URL."""
     del model, stream
     repair(body)
@@ -98,3 +100,28 @@ def _mended_parts(parts: list[JSON]) -> list[JSON]:
         called = called or calls
         out.append(part)
     return out
+
+
+def _pass_payload(payload: JSONObject, asked: AnswerContext) -> JSONObject:
+    del asked
+    return unwrapped(payload)
+
+
+def _is_mid_answer(payload: JSONObject) -> bool:
+    """Never: any chunk may carry the counts or the end."""
+    del payload
+    return False
+
+
+def _is_error(payload: JSONObject) -> bool:
+    return "error" in payload
+
+
+PASSTHROUGH = Passthrough(
+    edit_request=edit_request,
+    is_mid_answer=_is_mid_answer,
+    is_error=_is_error,
+    pass_payload=_pass_payload,
+    pass_body=unwrapped,
+    data_lines_only=True,
+)

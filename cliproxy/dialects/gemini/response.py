@@ -105,7 +105,7 @@ def write_usage(usage: Usage | None) -> JSONObject:
 
 def unwrapped(payload: JSONObject) -> JSONObject:
     """The object inside the ``{"response": {...}}`` some gateways put around it."""
-    inner = payload.get("response")
+    inner = None if "candidates" in payload else payload.get("response")
     return inner if isinstance(inner, dict) else payload
 
 

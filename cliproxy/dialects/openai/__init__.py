@@ -9,7 +9,7 @@ from cliproxy.dialects.openai.encode_request import encode_request
 from cliproxy.dialects.openai.encode_stream import StreamEncoder
 from cliproxy.dialects.openai.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.openai.held import held_state
-from cliproxy.dialects.openai.passthrough import edit_request
+from cliproxy.dialects.openai.passthrough import PASSTHROUGH
 from cliproxy.dialects.openai.response import decode_response, encode_response
 from cliproxy.dialects.openai.thinking import THINKING
 from cliproxy.jsontypes import dumps
@@ -36,6 +36,7 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
-    edit_request=edit_request,
     thinking=THINKING,
+    passthrough=PASSTHROUGH,
+    ends_with_done=True,
 )

@@ -9,7 +9,7 @@ from cliproxy.dialects.responses.encode_request import encode_request
 from cliproxy.dialects.responses.encode_stream import StreamEncoder
 from cliproxy.dialects.responses.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.responses.held import held_state
-from cliproxy.dialects.responses.passthrough import edit_request
+from cliproxy.dialects.responses.passthrough import PASSTHROUGH
 from cliproxy.dialects.responses.response import decode_response, encode_response
 from cliproxy.dialects.responses.thinking import THINKING
 from cliproxy.jsontypes import dumps
@@ -36,6 +36,6 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
-    edit_request=edit_request,
     thinking=THINKING,
+    passthrough=PASSTHROUGH,
 )

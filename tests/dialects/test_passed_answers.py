@@ -9,7 +9,7 @@ import pytest
 
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.registry import DIALECTS
-from cliproxy.dialects.transcoder import Transcoder, relay_unchanged
+from cliproxy.dialects.transcoder import Transcoder, pass_through
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.request import CompletionRequest
 from tests.corpus.replay import framed, minter, payloads_of
@@ -21,7 +21,7 @@ def asked(name: str, *, include_usage: bool = True) -> AnswerContext:
 
 
 def relay(name: str, *, stream: bool = True, include_usage: bool = True, **more: Any) -> Transcoder:
-    return relay_unchanged(DIALECTS[name], asked(name, include_usage=include_usage), stream=stream, **more)
+    return pass_through(DIALECTS[name], asked(name, include_usage=include_usage), stream=stream, **more)
 
 
 def passed(transcoder: Transcoder, data: bytes, size: int = 1 << 20) -> bytes:

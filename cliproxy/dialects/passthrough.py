@@ -2,102 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
-from cliproxy.dialects.identity import is_error, is_mid_answer, unwrapped, without_usage
-from cliproxy.dialects.interface import AnswerContext, Dialect, Payload, StreamDecoder, StreamEncoder
+from cliproxy.dialects.facts import Facts, WholeBody
+from cliproxy.dialects.interface import Dialect, Payload, StreamDecoder, StreamEncoder
 from cliproxy.dialects.readers import (
-    BODY_TOO_LONG,
     MALFORMED,
     TOO_LONG,
     close_decoder,
-    decode_body,
     decode_safely,
-    ends_with_done,
     is_whole,
     payloads_of,
 )
 from cliproxy.dialects.writers import Edit
-from cliproxy.errors import ErrorDetail, UpstreamFailure
+from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import (
-    Event,
-    Finish,
-    PartDelta,
-    PartStarted,
-    ResponseFinished,
     ResponseStarted,
     StreamFailed,
-    UsageReported,
 )
-from cliproxy.ir.grammar import nothing
-from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
-from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads_tolerant
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
 
 @attrs.define
-class Facts:
-    """What is known of an answer so far: the read-only side of every transcoder.
-
-    :ivar started: the first content (text, reasoning, call, media, refusal) has come.
-    :ivar ended: the terminal event has come, good or bad.
-    :ivar failed: why the answer is not whole.
-    :ivar model: the model the upstream reports.
-    :ivar id: what the upstream calls its answer.
-    """
-
-    asked: AnswerContext
-    started: bool = attrs.field(default=False, init=False)
-    ended: bool = attrs.field(default=False, init=False)
-    usage: Usage | None = attrs.field(default=None, init=False)
-    finish: Finish | None = attrs.field(default=None, init=False)
-    failed: ErrorDetail | None = attrs.field(default=None, init=False)
-    model: str | None = attrs.field(default=None, init=False)
-    id: str | None = attrs.field(default=None, init=False)
-
-    @property
-    def losses(self) -> list[Loss]:
-        """What the answer's encoder could not say."""
-        return self.asked.losses
-
-    def note(self, event: Event) -> None:
-        """Take in one event. After the terminal one nothing counts."""
-        if self.ended or isinstance(event, PartDelta):
-            return
-        if isinstance(event, PartStarted):
-            self.started = True
-        elif isinstance(event, ResponseStarted):
-            self.model = self.model or event.model
-            self.id = self.id or event.id
-            self.usage = self.usage or event.usage
-        elif isinstance(event, UsageReported):
-            self.usage = event.usage
-        elif isinstance(event, ResponseFinished):
-            if event.finish.hollow and not self.started:
-                self.note_failure(nothing(event.finish))
-                return
-            self.finish = event.finish
-            self.ended = True
-        elif isinstance(event, StreamFailed):
-            self.note_failure(event.detail)
-
-    def note_failure(self, detail: ErrorDetail) -> None:
-        """The answer failed."""
-        self.failed = detail
-        self.ended = True
-
-    def note_response(self, response: CompletionResponse) -> None:
-        """Take in a whole answer."""
-        self.started = self.ended = True
-        self.model, self.usage, self.finish = response.model, response.usage, response.finish
-        self.id = response.id
-
-
-@attrs.define
-class UnchangedStream(Facts):
+class PassedStream(Facts):
     """A stream passed on block by block, byte for byte, only ever in whole blocks.
 
     Every payload is parsed, so that a broken one is found; once content has begun, those that are only more of it are
@@ -111,6 +43,7 @@ class UnchangedStream(Facts):
     limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
     _blocks: BlockReader = attrs.field(init=False)
     _decoder: StreamDecoder = attrs.field(init=False)
+    _is_mid_answer: Callable[[JSONObject], bool] = attrs.field(init=False)
     _opening: ResponseStarted | None = attrs.field(default=None, init=False)
     _sequence: int = attrs.field(default=-1, init=False)
     _emitted: bool = attrs.field(default=False, init=False)
@@ -120,6 +53,7 @@ class UnchangedStream(Facts):
     def __attrs_post_init__(self) -> None:
         self._blocks = BlockReader(self.limit)
         self._decoder = self.dialect.stream_decoder(self.asked.mint)
+        self._is_mid_answer = self.dialect.passthrough.is_mid_answer
 
     def receive(self, data: bytes) -> list[bytes]:
         """The blocks that ``data`` completes, and the dialect's error when one of them breaks the stream."""
@@ -182,7 +116,7 @@ class UnchangedStream(Facts):
                 rewritten.append(payload)
                 continue
             self._listen(payload)
-            if self.failed is not None and not is_error(self.dialect.name, payload):
+            if self.failed is not None and not self.dialect.passthrough.is_error(payload):
                 return self._error_frames(self.failed)
             kept = self._rewrite(payload)
             changed = changed or kept is not payload
@@ -211,18 +145,18 @@ class UnchangedStream(Facts):
         return frames
 
     def _may_pass(self, block: Block) -> bool:
-        """Whether the block's bytes suit the client. Google's clients take every line but a plain data line for JSON,
-        Anthropic's pass over what does not name its event."""
-        if self.dialect.name == "claude" and block.data is not None and not block.event:
+        """Whether the block's bytes suit the client."""
+        rules = self.dialect.passthrough
+        if rules.names_events and block.data is not None and not block.event:
             return False
-        if self.dialect.heartbeat is not None or self._blocks.is_array:
+        if not rules.data_lines_only or self._blocks.is_array:
             return True
         return block.data is not None and block.raw.rstrip(b"\r\n") == b"data: " + block.data
 
     def _is_more(self, payloads: list[Payload]) -> bool:
         """Whether a block is only more of a content that has begun: nothing to learn from it, nothing to change in it."""
         payload = payloads[0]
-        if not isinstance(payload, dict) or len(payloads) > 1 or not is_mid_answer(self.dialect.name, payload):
+        if not isinstance(payload, dict) or len(payloads) > 1 or not self._is_mid_answer(payload):
             return False
         self._note_sequence(payload)
         return True
@@ -234,7 +168,7 @@ class UnchangedStream(Facts):
 
     def _listen(self, payload: JSONObject) -> None:
         self._note_sequence(payload)
-        if self.started and is_mid_answer(self.dialect.name, payload):
+        if self.started and self._is_mid_answer(payload):
             return
         for event in decode_safely(self._decoder, payload):
             if isinstance(event, ResponseStarted):
@@ -242,7 +176,7 @@ class UnchangedStream(Facts):
             self.note(event)
 
     def _listen_to_done(self) -> None:
-        if not ends_with_done(self.dialect):
+        if not self.dialect.ends_with_done:
             return
         self._done = True
         for event in close_decoder(self._decoder, True):
@@ -250,12 +184,8 @@ class UnchangedStream(Facts):
 
     def _rewrite(self, payload: JSONObject) -> JSONObject | None:
         """The payload as the client is to have it; the very same object when nothing changes, None to withhold it."""
-        if self.dialect.name == "openai" and not self.asked.include_usage:
-            kept = without_usage(payload)
-            if kept is None:
-                return None
-        else:
-            kept = unwrapped(self.dialect.name, payload)
+        rewrite = self.dialect.passthrough.pass_payload
+        kept = payload if rewrite is None else rewrite(payload, self.asked)
         return kept if self.edit is None or kept is None else self.edit(kept)
 
     def _break(self, detail: ErrorDetail) -> list[bytes]:
@@ -278,58 +208,18 @@ class UnchangedStream(Facts):
 
 
 @attrs.define
-class WholeBody(Facts):
-    """A whole body: gathered, read as ``source``'s answer, and then written."""
-
-    source: Dialect = attrs.field(kw_only=True)
-    edit: Edit | None = attrs.field(kw_only=True, default=None)
-    limit: int = attrs.field(kw_only=True, default=MAX_BLOCK)
-    _body: bytearray = attrs.field(factory=bytearray, init=False)
-
-    def receive(self, data: bytes) -> list[bytes]:
-        """Nothing, until the whole is there."""
-        if not self.ended:
-            self._body += data
-            if len(self._body) > self.limit:
-                self.note_failure(BODY_TOO_LONG)
-                self._body.clear()
-        return []
-
-    def close(self) -> list[bytes]:
-        """The body."""
-        if self.ended:
-            return []
-        data = bytes(self._body)
-        try:
-            response = decode_body(self.source, data, self.asked.mint)
-        except UpstreamFailure as failure:
-            self.note_failure(failure.detail)
-            return []
-        self.note_response(response)
-        return [self.written(data, response)]
-
-    def written(self, data: bytes, response: CompletionResponse) -> bytes:
-        """What the client gets for ``data``, which says ``response``."""
-        raise NotImplementedError
-
-    def fail(self, detail: ErrorDetail) -> list[bytes]:
-        """The upstream died: there is no body."""
-        if not self.ended:
-            self.note_failure(detail)
-        return []
-
-
-@attrs.define
-class UnchangedBody(WholeBody):
+class PassedBody(WholeBody):
     """A whole body passed on as it came, once it was found to be the dialect's answer."""
 
     def written(self, data: bytes, response: CompletionResponse) -> bytes:
         """The very bytes, unless ``edit`` changes something or a wrapper is to come off."""
-        dialect = self.source
-        body: JSON = loads_tolerant(data) if self.edit is not None or dialect.name == "gemini" else {}
+        dialect, rewrite = self.source, self.source.passthrough.pass_body
+        if self.edit is None and rewrite is None:
+            return data
+        body: JSON = loads_tolerant(data)
         if not isinstance(body, dict):  # a stream's payloads in an array, for a client that asked for one object
             body = dialect.encode_response(response, self.asked)
             data = dumps(body)
-        kept = unwrapped(dialect.name, body)
+        kept = body if rewrite is None else rewrite(body)
         edited = kept if self.edit is None else self.edit(kept)
         return data if edited is body else dumps(edited)
