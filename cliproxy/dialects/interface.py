@@ -7,11 +7,13 @@ encoders are pure: the clock and the ids they use are given to them. Nothing her
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import attrs
 
+from cliproxy.dialects.members import integer
+from cliproxy.dialects.toolids import NameRules
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import ToolCallPart
 from cliproxy.ir.events import Event
@@ -170,6 +172,30 @@ class Passthrough:
     streamed_whole: Callable[[], StreamedWhole] | None = None
 
 
+def _plain_count(tokens: int) -> JSONObject:
+    return {"input_tokens": tokens}
+
+
+def _read_plain_count(answer: JSONObject) -> int | None:
+    return integer(answer.get("input_tokens"))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Counting:
+    """How a dialect counts a prompt's tokens (dialects.md 20).
+
+    :ivar write: a count in the dialect's shape.
+    :ivar read: the count in an upstream's answer, None where there is none.
+    :ivar segments: the texts of a request body that count, inlined things as ``data:``; None where such bodies are not counted.
+    :ivar vocabulary: what counts the prompts of models of unknown names.
+    """
+
+    write: Callable[[int], JSONObject] = _plain_count
+    read: Callable[[JSONObject], int | None] = _read_plain_count
+    segments: Callable[[JSONObject], Iterator[str]] | None = None
+    vocabulary: str = "o200k_base"
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class ThinkingFields:
     """Where a dialect keeps the wish to think (thinking.md 3, 7). Bodies are changed in place; members of a wrong type count as
@@ -210,9 +236,13 @@ class Dialect:
     :ivar decode_error: reads an upstream's error (providers.md 9.1): its status, and parsed JSON, or text when it was not JSON.
     :ivar encode_error: an error body in this dialect (providers.md 9.2).
     :ivar held_state: what a client's body names that only its vendor keeps.
+    :ivar stable_prefix: what the system says in a client's body, and its first message: what every later turn repeats.
+    :ivar names: how tools and calls are named.
+    :ivar counting: how tokens are counted.
     :ivar thinking: where a body keeps the wish to think.
     :ivar passthrough: what is changed where the other side speaks the dialect too.
     :ivar ends_with_done: ``[DONE]`` ends a stream; the others ignore it (streaming.md 1).
+    :ivar echoes_request: an answer repeats what was asked.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
     """
 
@@ -229,6 +259,10 @@ class Dialect:
     encode_error: Callable[[ErrorDetail], JSON]
     terminal_error: Callable[[ErrorDetail], list[Payload]]
     held_state: Callable[[JSONObject], list[Held]]
+    stable_prefix: Callable[[JSONObject], tuple[JSON, JSON]]
+    names: NameRules
+    counting: Counting
     thinking: ThinkingFields
     passthrough: Passthrough
     ends_with_done: bool = False
+    echoes_request: bool = False

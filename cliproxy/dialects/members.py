@@ -60,6 +60,13 @@ def array(body: JSONObject, key: str, path: str) -> list[JSON]:
     return value
 
 
+def first_of(messages: JSON, role: str) -> JSON:
+    """The first message of ``role``; without one the first message; None without any."""
+    if not isinstance(messages, list) or not messages:
+        return None
+    return next((message for message in messages if member(message, "role") == role), messages[0])
+
+
 def numbered(values: list[JSON], path: str) -> Iterator[tuple[str, JSONObject]]:
     """The elements of an array that must hold objects, each with its path.
 

@@ -10,4 +10,6 @@ from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.openai import DIALECT as OPENAI
 from cliproxy.dialects.responses import DIALECT as RESPONSES
 
+__all__ = ["CLAUDE", "DIALECTS", "GEMINI", "OPENAI", "RESPONSES"]
+
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI, RESPONSES, CLAUDE, GEMINI)}

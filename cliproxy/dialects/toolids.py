@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+import attrs
+
 from cliproxy.dialects.arguments import read, spelt
 from cliproxy.ir.content import ToolCallPart, ToolResultPart
 from cliproxy.ir.request import CompletionRequest, FunctionTool
@@ -18,13 +20,47 @@ from cliproxy.jsontypes import JSONObject, dumps_text
 
 #: The longest tool name any of the four takes.
 NAME_LIMIT: Final = 64
-#: The longest ``call_id`` the Responses API takes.
-RESPONSES_ID_LIMIT: Final = 64
 
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_GEMINI_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}\Z")
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9_-]")
-_NOT_GEMINI: Final = re.compile(r"[^A-Za-z0-9_.:-]")
+
+
+def plain(word: str) -> str:
+    """The word in letters, digits, ``_`` and ``-``; never empty."""
+    return _NOT_PLAIN.sub("_", word) or "_"
+
+
+def shortened(name: str) -> str:
+    """At most 64 characters; an MCP name keeps its last segment, which is the tool."""
+    if len(name) <= NAME_LIMIT:
+        return name
+    if name.startswith("mcp__"):
+        last = name.rfind("__")
+        if last > 3:
+            name = "mcp__" + name[last + 2 :]
+    return name[:NAME_LIMIT]
+
+
+def _plain_name(name: str) -> str:
+    return shortened(plain(name))
+
+
+def _any_id(request: CompletionRequest) -> dict[str, str]:
+    del request
+    return {}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class NameRules:
+    """How a dialect insists on the names of tools and the ids of calls.
+
+    :ivar valid: names that stay as they are.
+    :ivar spell: another name, spelt validly; not yet told from others.
+    :ivar wire_ids: call id -> id on the wire, for the ids that change (dialects.md 10); two never share one.
+    """
+
+    valid: re.Pattern[str] = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+    spell: Callable[[str], str] = _plain_name
+    wire_ids: Callable[[CompletionRequest], dict[str, str]] = _any_id
 
 
 def empty_schema() -> JSONObject:
@@ -58,22 +94,20 @@ def tool_description(tool: FunctionTool) -> str | None:
     return f"{tool.description}\n\n{told}" if tool.description else told
 
 
-def wire_names(request: CompletionRequest, dialect: str) -> dict[str, str]:
-    """Client name -> name on ``dialect``'s wire, for the names that change (dialects.md 8.1).
+def wire_names(request: CompletionRequest, rules: NameRules) -> dict[str, str]:
+    """Client name -> name on the wire of a dialect with these rules, for the names that change (dialects.md 8.1).
 
     Covers declared tools in order, then the names of calls in history. Two client names never share a wire name.
     """
-    valid = _GEMINI_NAME if dialect == "gemini" else _PLAIN_NAME
-    spell = _gemini_name if dialect == "gemini" else _plain_name
-    return _assign(_names(request), valid, spell, NAME_LIMIT)
+    return assigned(_names(request), rules.valid, rules.spell, NAME_LIMIT)
 
 
-def client_names(request: CompletionRequest, dialect: str) -> dict[str, str]:
+def client_names(request: CompletionRequest, rules: NameRules) -> dict[str, str]:
     """The reverse of :func:`wire_names`: wire name -> the client's own spelling.
 
     Some models answer a tool's name in lower case; where that names no other tool, it is restored as well.
     """
-    changed = wire_names(request, dialect)
+    changed = wire_names(request, rules)
     names = {changed.get(name, name): name for name in _names(request)}
     restored = {wire: name for wire, name in names.items() if wire != name}
     for wire, name in names.items():
@@ -81,24 +115,6 @@ def client_names(request: CompletionRequest, dialect: str) -> dict[str, str]:
         if lowered not in names:
             restored.setdefault(lowered, name)
     return restored
-
-
-def wire_ids(request: CompletionRequest, dialect: str) -> dict[str, str]:
-    """Call id -> id on ``dialect``'s wire, for the ids that change (dialects.md 10).
-
-    Two ids never share a wire id. Chat and Gemini take any id as it is. An id of ours that OpenAI's dialects lacked looks
-    like Anthropic's own there.
-    """
-    if dialect == "claude":
-        changed = _assign(_ids(request), _CLAUDE_ID, _claude_id, None)
-        if request.origin != "gemini":
-            changed.update(
-                (call.id, "toolu_" + call.id.removeprefix("call_")) for call in _calls(request) if call.minted
-            )
-        return changed
-    if dialect == "responses":
-        return _assign(_ids(request), _RESPONSES_ID, _responses_id, RESPONSES_ID_LIMIT)
-    return {}
 
 
 def call_arguments(call: ToolCallPart) -> str:
@@ -117,7 +133,7 @@ def custom_input(arguments: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _assign(
+def assigned(
     words: Iterable[str],
     valid: re.Pattern[str],
     spell: Callable[[str], str],
@@ -154,55 +170,23 @@ def _names(request: CompletionRequest) -> Iterator[str]:
     for tool in request.tools:
         if isinstance(tool, FunctionTool):
             yield tool.name
-    for call in _calls(request):
+    for call in calls_of(request):
         yield call.name
 
 
-def _calls(request: CompletionRequest) -> Iterator[ToolCallPart]:
+def calls_of(request: CompletionRequest) -> Iterator[ToolCallPart]:
+    """The calls of the conversation, in order."""
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, ToolCallPart):
                 yield part
 
 
-def _ids(request: CompletionRequest) -> Iterator[str]:
+def ids_of(request: CompletionRequest) -> Iterator[str]:
+    """The ids of calls and results, in order."""
     for message in request.messages:
         for part in message.parts:
             if isinstance(part, ToolCallPart):
                 yield part.id
             elif isinstance(part, ToolResultPart):
                 yield part.call_id
-
-
-def _plain_name(name: str) -> str:
-    return _shortened(_NOT_PLAIN.sub("_", name)) or "_"
-
-
-def _gemini_name(name: str) -> str:
-    spelt = _NOT_GEMINI.sub("_", name)
-    if not spelt[:1].isalpha() and spelt[:1] != "_":
-        spelt = "_" + spelt
-    return _shortened(spelt)
-
-
-def _shortened(name: str) -> str:
-    """At most 64 characters; an MCP name keeps its last segment, which is the tool."""
-    if len(name) <= NAME_LIMIT:
-        return name
-    if name.startswith("mcp__"):
-        last = name.rfind("__")
-        if last > 3:
-            name = "mcp__" + name[last + 2 :]
-    return name[:NAME_LIMIT]
-
-
-_CLAUDE_ID: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
-_RESPONSES_ID: Final = re.compile(r".{1,64}\Z", re.DOTALL)
-
-
-def _claude_id(call_id: str) -> str:
-    return _NOT_PLAIN.sub("_", call_id) or "_"
-
-
-def _responses_id(call_id: str) -> str:
-    return call_id[:RESPONSES_ID_LIMIT] or "_"

@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from cliproxy.dialects.interface import Dialect
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.routing.route import Key
 
@@ -110,7 +111,7 @@ class Holders:
         return None
 
 
-def key_from(headers: Mapping[str, str], body: JSONObject, dialect: str) -> str | None:
+def key_from(headers: Mapping[str, str], body: JSONObject, dialect: Dialect) -> str | None:
     """What names the conversation a request belongs to, as a digest; None when nothing does.
 
     A session header, else ``prompt_cache_key``, else ``metadata.user_id``, else the stable prefix: what the system says
@@ -130,33 +131,8 @@ def key_from(headers: Mapping[str, str], body: JSONObject, dialect: str) -> str 
     user = metadata.get("user_id") if isinstance(metadata, dict) else None
     if isinstance(user, str) and user:
         return _digest("user", user)
-    system, first = [_ends("".join(_said(part))) for part in _stable_prefix(body, dialect)]
+    system, first = [_ends("".join(_said(part))) for part in dialect.stable_prefix(body)]
     return _digest("prefix", system, first) if system or first else None
-
-
-def _stable_prefix(body: JSONObject, dialect: str) -> tuple[JSON, JSON]:
-    match dialect:
-        case "claude":
-            return body.get("system"), _first(body.get("messages"), "user")
-        case "gemini":
-            return body.get("systemInstruction", body.get("system_instruction")), _first(body.get("contents"), "user")
-        case "responses":
-            said = body.get("input")
-            return body.get("instructions"), said if isinstance(said, str) else _first(said, "user")
-        case _:
-            messages = body.get("messages")
-            leading = messages[0] if isinstance(messages, list) and messages else None
-            return leading, _first(messages, "user")
-
-
-def _first(messages: JSON, role: str) -> JSON:
-    """The first message of ``role``; without one the first message."""
-    if not isinstance(messages, list) or not messages:
-        return None
-    for message in messages:
-        if isinstance(message, dict) and message.get("role") == role:
-            return message
-    return messages[0]
 
 
 def _said(value: JSON) -> Iterator[str]:

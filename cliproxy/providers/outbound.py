@@ -14,7 +14,7 @@ import attrs
 from cliproxy.dialects import embeddings
 from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.labelled import Labelled
-from cliproxy.dialects.registry import DIALECTS
+from cliproxy.dialects.registry import DIALECTS, RESPONSES
 from cliproxy.dialects.toolids import client_names
 from cliproxy.dialects.transcoder import Transcoder, pass_through, translate
 from cliproxy.dialects.writers import Edit
@@ -97,9 +97,9 @@ def prepare(
     provider = PROVIDERS[candidate.credential.provider]
     operation = inbound.operation
     # Compaction is asked for in Responses, whatever else the provider speaks; those that know it say so in finish_body.
-    source = DIALECTS["responses" if operation is Operation.COMPACT else provider.dialect]
+    source = RESPONSES if operation is Operation.COMPACT else DIALECTS[provider.dialect]
     asked = AnswerContext(model=inbound.model, mint=mint, now=now)
-    if target.name == "responses":  # its answers echo the request
+    if target.echoes_request:
         asked.raw = inbound.raw
     counted_here = partial(_counted_here, inbound, candidate, asked, source, target)
     outbound = Outbound(source, target, asked, None, counted_here, asked.losses)
@@ -128,7 +128,7 @@ def prepare(
         alt=inbound.alt if same else "",
         thinking_by_client=same and candidate.suffix is None,
         thinking_by_suffix=candidate.suffix is not None,
-        claude_user_id=None if same else _claude_user(inbound),
+        claude_user_id=None if same or asked.request is None else asked.request.claude_user_id,
         losses=outbound.losses,
     )
     provider.finish_body(call, candidate.credential)
@@ -140,7 +140,7 @@ def prepare(
 
 def can_keep(held: Held, candidate: Candidate) -> bool:
     """Whether a candidate's upstream can hold what a request names."""
-    credential = candidate.credential.spoken("responses", candidate.model)
+    credential = candidate.credential.spoken(RESPONSES.name, candidate.model)
     provider = PROVIDERS[credential.provider]
     return provider.dialect in held.holders and provider.keeps_state(credential)
 
@@ -174,7 +174,7 @@ def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound:
     source, asked = outbound.source, outbound.asked
     request = inbound.decoded(asked.mint)
     asked.request = request
-    asked.tool_names = client_names(request, source.name)
+    asked.tool_names = client_names(request, source.names)
     context = EncodeContext(
         model=candidate.model,
         mint=asked.mint,
@@ -224,12 +224,6 @@ def _clamped(body: JSONObject, most: int) -> Iterator[Loss]:
                 yield Loss(f"{name} {said} is lowered to the model's {most}", name)
 
 
-def _claude_user(inbound: Inbound) -> str | None:
-    metadata = inbound.body.get("metadata") if inbound.dialect == "claude" else None
-    user = metadata.get("user_id") if isinstance(metadata, dict) else None
-    return user if isinstance(user, str) else None
-
-
 # -- operations that are not completions
 
 
@@ -237,26 +231,17 @@ def _counted_here(
     inbound: Inbound, candidate: Candidate, asked: AnswerContext, source: Dialect, target: Dialect
 ) -> bytes:
     """A token count estimated here, for a vendor that has no such call."""
-    return dumps(count_body(target.name, estimate(inbound.decoded(asked.mint), candidate.model, source.name)))
-
-
-def count_body(dialect: str, tokens: int) -> JSONObject:
-    """A count in the client's shape (dialects.md 20)."""
-    if dialect == "gemini":
-        return {"totalTokens": tokens, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}
-    if dialect == "responses":
-        return {"object": "response.input_tokens", "input_tokens": tokens}
-    return {"input_tokens": tokens}
+    return dumps(target.counting.write(estimate(inbound.decoded(asked.mint), candidate.model, source)))
 
 
 def _count_answer(source: Dialect, target: Dialect, data: bytes) -> bytes:
     if source.name == target.name:
         return data
     body = _object(data)
-    tokens = body.get("totalTokens" if source.name == "gemini" else "input_tokens")
-    if not isinstance(tokens, int):
+    tokens = source.counting.read(body)
+    if tokens is None:
         raise UpstreamFailure(ErrorDetail(502, "the upstream's token count could not be read"))
-    return dumps(count_body(target.name, tokens))
+    return dumps(target.counting.write(tokens))
 
 
 def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same: bool) -> JSONObject:

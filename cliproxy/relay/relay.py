@@ -163,7 +163,7 @@ class Relay:
             route=route,
             settings=snapshot.settings,
             stream=inbound.stream,
-            affinity=key_from(inbound.headers, inbound.body, inbound.dialect) if choice else None,
+            affinity=key_from(inbound.headers, inbound.body, inbound.reader) if choice else None,
             trace=exchange.trace,
             resolve=lambda name: permitted(exchange.key, snapshot.router.resolve(name)),
             id=exchange.id,

@@ -184,7 +184,7 @@ def asked_by(case: Case, source: Dialect, target: Dialect) -> AnswerContext:
     asked = AnswerContext(case["model"], mint, NOW, body=body)
     if body:
         asked.request = target.decode_request(body, mint)
-        asked.tool_names = client_names(asked.request, source.name)
+        asked.tool_names = client_names(asked.request, source.names)
     else:
         asked.request = CompletionRequest(target.name, case["model"], [], thinking=Thinking("auto"))
     return asked

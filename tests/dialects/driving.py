@@ -57,7 +57,7 @@ def asking(target: Dialect, source: Dialect, body: Any = None) -> AnswerContext:
     if body is None:
         return AnswerContext("asked-model", minting(), NOW)
     request = target.decode_request(body, minting())
-    return AnswerContext(request.model, minting(), NOW, request, body, client_names(request, source.name))
+    return AnswerContext(request.model, minting(), NOW, request, body, client_names(request, source.names))
 
 
 def to_events(source: Dialect, payloads: list[Any]) -> list[Event]:

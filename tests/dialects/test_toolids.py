@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.dialects import arguments, toolids
+from cliproxy.dialects.registry import DIALECTS as SPOKES
 from cliproxy.ir.content import ToolCallPart, ToolResultPart
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, FunctionTool, Message
@@ -49,45 +50,45 @@ def identified(*ids: str) -> CompletionRequest:
 def test_names_are_spelt_as_the_target_takes_them(dialect: str, name: str, wire: str) -> None:
     """A name a vendor would refuse is sent in the spelling of the table, and comes back as it was."""
     request = declaring(name)
-    assert toolids.wire_names(request, dialect).get(name, name) == wire
-    assert toolids.client_names(request, dialect).get(wire, wire) == name
+    assert toolids.wire_names(request, SPOKES[dialect].names).get(name, name) == wire
+    assert toolids.client_names(request, SPOKES[dialect].names).get(wire, wire) == name
 
 
 def test_valid_names_are_not_in_the_map() -> None:
     """Only names that change are in the map."""
-    assert toolids.wire_names(declaring("read_file", "Bash"), "claude") == {}
+    assert toolids.wire_names(declaring("read_file", "Bash"), SPOKES["claude"].names) == {}
 
 
 def test_colliding_names_are_numbered_in_order_and_stay_short() -> None:
     """Names that fall together get _1, _2 in declaration order, cut so that 64 characters suffice."""
     first, second, third = "x" * 64, "x" * 65, "x" * 66
-    names = toolids.wire_names(declaring(first, second, third), "openai")
+    names = toolids.wire_names(declaring(first, second, third), SPOKES["openai"].names)
     assert names == {second: "x" * 62 + "_1", third: "x" * 62 + "_2"}
 
 
 def test_a_repeated_name_is_one_name() -> None:
     """A name declared twice, or declared and called, has one spelling."""
-    assert toolids.wire_names(declaring("a.b", "a.b", calls=("a.b",)), "openai") == {"a.b": "a_b"}
+    assert toolids.wire_names(declaring("a.b", "a.b", calls=("a.b",)), SPOKES["openai"].names) == {"a.b": "a_b"}
 
 
 def test_names_only_called_in_history_are_mapped() -> None:
     """A call of a tool that is no longer declared is renamed too, after the declared ones."""
-    assert toolids.wire_names(declaring("a_b", calls=("a.b",)), "openai") == {"a.b": "a_b_1"}
+    assert toolids.wire_names(declaring("a_b", calls=("a.b",)), SPOKES["openai"].names) == {"a.b": "a_b_1"}
 
 
 def test_lower_case_names_are_restored_where_unambiguous() -> None:
     """A model that answers ``bash`` for ``Bash`` means it, unless ``bash`` is a tool of its own."""
-    assert toolids.client_names(declaring("Bash"), "claude") == {"bash": "Bash"}
-    assert toolids.client_names(declaring("Bash", "bash"), "claude") == {}
+    assert toolids.client_names(declaring("Bash"), SPOKES["claude"].names) == {"bash": "Bash"}
+    assert toolids.client_names(declaring("Bash", "bash"), SPOKES["claude"].names) == {}
 
 
 @given(st.lists(st.text(min_size=1, max_size=90), max_size=12, unique=True), st.sampled_from(DIALECTS))
 def test_names_are_a_bijection(names: list[str], dialect: str) -> None:
     """Distinct client names have distinct, valid wire names, and every one of them is restored."""
     request = declaring(*names)
-    wire = toolids.wire_names(request, dialect)
+    wire = toolids.wire_names(request, SPOKES[dialect].names)
     spelt = [wire.get(name, name) for name in names]
-    back = toolids.client_names(request, dialect)
+    back = toolids.client_names(request, SPOKES[dialect].names)
     assert len(set(spelt)) == len(names)
     assert all(0 < len(name) <= 64 for name in spelt)
     assert [back.get(name, name) for name in spelt] == names
@@ -96,15 +97,15 @@ def test_names_are_a_bijection(names: list[str], dialect: str) -> None:
 @given(st.lists(st.text(max_size=90), max_size=12, unique=True), st.sampled_from(DIALECTS))
 def test_ids_are_a_bijection(ids: list[str], dialect: str) -> None:
     """Distinct call ids have distinct wire ids, the same for a call and its result."""
-    wire = toolids.wire_ids(identified(*ids), dialect)
+    wire = SPOKES[dialect].names.wire_ids(identified(*ids))
     assert len({wire.get(call_id, call_id) for call_id in ids}) == len(ids)
 
 
 @given(st.lists(st.text(max_size=70), min_size=2, max_size=8, unique=True), st.sampled_from(DIALECTS))
 def test_a_longer_conversation_keeps_the_ids_of_the_shorter(ids: list[str], dialect: str) -> None:
     """A later turn must not change an earlier one, or the vendor's prompt cache misses."""
-    before = toolids.wire_ids(identified(*ids[:-1]), dialect)
-    after = toolids.wire_ids(identified(*ids), dialect)
+    before = SPOKES[dialect].names.wire_ids(identified(*ids[:-1]))
+    after = SPOKES[dialect].names.wire_ids(identified(*ids))
     assert {call_id: after.get(call_id, call_id) for call_id in ids[:-1]} == {
         call_id: before.get(call_id, call_id) for call_id in ids[:-1]
     }
@@ -121,7 +122,7 @@ def test_a_longer_conversation_keeps_the_ids_of_the_shorter(ids: list[str], dial
 )
 def test_ids_are_spelt_as_the_target_takes_them(dialect: str, given_id: str, wire: str) -> None:
     """Anthropic takes few characters, OpenAI's Responses 64 of them, the others anything."""
-    assert toolids.wire_ids(identified(given_id), dialect).get(given_id, given_id) == wire
+    assert SPOKES[dialect].names.wire_ids(identified(given_id)).get(given_id, given_id) == wire
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from cliproxy.dialects.claude.counting import COUNTING
 from cliproxy.dialects.claude.decode_request import decode_request
 from cliproxy.dialects.claude.encode_request import encode_request
 from cliproxy.dialects.claude.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.claude.held import held_state
+from cliproxy.dialects.claude.names import NAMES
 from cliproxy.dialects.claude.passthrough import PASSTHROUGH
+from cliproxy.dialects.claude.prefix import stable_prefix
 from cliproxy.dialects.claude.response import decode_response, encode_response
 from cliproxy.dialects.claude.stream import ClaudeStreamDecoder, ClaudeStreamEncoder
 from cliproxy.dialects.claude.thinking import THINKING
@@ -36,6 +39,9 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
+    stable_prefix=stable_prefix,
+    names=NAMES,
+    counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
 )

@@ -8,9 +8,10 @@ from cliproxy.dialects.calls import paired
 from cliproxy.dialects.claude import thinking
 from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
+from cliproxy.dialects.claude.names import NAMES, wire_ids
 from cliproxy.dialects.claude.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
-from cliproxy.dialects.toolids import wire_ids, wire_names
+from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat
 from cliproxy.jsontypes import JSON, JSONObject
@@ -35,13 +36,13 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
     request = paired(request, losses)
-    names = wire_names(request, "claude")
+    names = wire_names(request, NAMES)
     system = [
         write_cache({"type": "text", "text": segment.text}, segment.cache)
         for segment in request.system
         if segment.text.strip()
     ]
-    messages = BlockWriter(request, names, wire_ids(request, "claude"), losses).messages()
+    messages = BlockWriter(request, names, wire_ids(request), losses).messages()
     body: JSONObject = {"model": context.model, "max_tokens": _max_tokens(request, context)}
     if not messages:
         # Anthropic wants a user turn; instructions alone are one.

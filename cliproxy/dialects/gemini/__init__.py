@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from cliproxy.dialects.gemini.counting import COUNTING
 from cliproxy.dialects.gemini.decode_request import decode_request
 from cliproxy.dialects.gemini.encode_request import encode_request
 from cliproxy.dialects.gemini.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.gemini.held import held_state
+from cliproxy.dialects.gemini.names import NAMES
 from cliproxy.dialects.gemini.passthrough import PASSTHROUGH
+from cliproxy.dialects.gemini.prefix import stable_prefix
 from cliproxy.dialects.gemini.response import decode_response, encode_response
 from cliproxy.dialects.gemini.stream import GeminiStreamDecoder, GeminiStreamEncoder
 from cliproxy.dialects.gemini.thinking import THINKING
@@ -34,6 +37,9 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
+    stable_prefix=stable_prefix,
+    names=NAMES,
+    counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
 )

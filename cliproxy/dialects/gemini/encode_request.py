@@ -6,6 +6,7 @@ from cliproxy.dialects.calls import paired
 from cliproxy.dialects.gemini import thinking
 from cliproxy.dialects.gemini.encode_contents import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
+from cliproxy.dialects.gemini.names import NAMES
 from cliproxy.dialects.gemini.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.toolids import wire_names
@@ -27,7 +28,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     losses = context.losses
     request = paired(request, losses)
-    names = wire_names(request, "gemini")
+    names = wire_names(request, NAMES)
     losses.extend(Loss("cache_control", "system") for segment in request.system if segment.cache is not None)
     system = [{"text": segment.text} for segment in request.system if segment.text]
     contents = ContentWriter(request, names, losses).contents()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from cliproxy.dialects.interface import Dialect, Payload, StreamEnd
+from cliproxy.dialects.openai.counting import COUNTING
 from cliproxy.dialects.openai.decode_request import decode_request
 from cliproxy.dialects.openai.decode_stream import StreamDecoder
 from cliproxy.dialects.openai.encode_request import encode_request
 from cliproxy.dialects.openai.encode_stream import StreamEncoder
 from cliproxy.dialects.openai.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.openai.held import held_state
+from cliproxy.dialects.openai.names import NAMES
 from cliproxy.dialects.openai.passthrough import PASSTHROUGH
+from cliproxy.dialects.openai.prefix import stable_prefix
 from cliproxy.dialects.openai.response import decode_response, encode_response
 from cliproxy.dialects.openai.thinking import THINKING
 from cliproxy.jsontypes import dumps
@@ -36,6 +39,9 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
+    stable_prefix=stable_prefix,
+    names=NAMES,
+    counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
     ends_with_done=True,

@@ -8,6 +8,7 @@ from cliproxy.dialects import media
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.openai import thinking
 from cliproxy.dialects.openai.encode_tools import write_choice, write_tools
+from cliproxy.dialects.openai.names import NAMES
 from cliproxy.dialects.openai.passthrough import edit_request
 from cliproxy.dialects.toolids import call_arguments, wire_names
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
@@ -27,7 +28,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 
 
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
-    names = wire_names(request, "openai")
+    names = wire_names(request, NAMES)
     body: JSONObject = {"model": context.model, "messages": _Messages(request, names, context.losses).written()}
     tools = write_tools(request, names, context.losses)
     if tools:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from cliproxy.dialects.interface import Dialect, Payload, StreamEnd
+from cliproxy.dialects.responses.counting import COUNTING
 from cliproxy.dialects.responses.decode_request import decode_request
 from cliproxy.dialects.responses.decode_stream import StreamDecoder
 from cliproxy.dialects.responses.encode_request import encode_request
 from cliproxy.dialects.responses.encode_stream import StreamEncoder
 from cliproxy.dialects.responses.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.responses.held import held_state
+from cliproxy.dialects.responses.names import NAMES
 from cliproxy.dialects.responses.passthrough import PASSTHROUGH
+from cliproxy.dialects.responses.prefix import stable_prefix
 from cliproxy.dialects.responses.response import decode_response, encode_response
 from cliproxy.dialects.responses.thinking import THINKING
 from cliproxy.jsontypes import dumps
@@ -36,6 +39,10 @@ DIALECT = Dialect(
     encode_error=encode_error,
     terminal_error=terminal_error,
     held_state=held_state,
+    stable_prefix=stable_prefix,
+    names=NAMES,
+    counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
+    echoes_request=True,
 )

@@ -8,8 +8,9 @@ from cliproxy.dialects import media
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.responses import thinking
 from cliproxy.dialects.responses.encode_tools import write_choice, write_tools
+from cliproxy.dialects.responses.names import NAMES, wire_ids
 from cliproxy.dialects.responses.passthrough import edit_request
-from cliproxy.dialects.toolids import wire_ids, wire_names
+from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.content import MediaPart, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, Message, OutputFormat, Sampling, SystemSegment
@@ -26,7 +27,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
         edit_request(body, model=context.model, stream=context.stream)
         return body
     context.losses.extend(request.dropped)
-    names = wire_names(request, "responses")
+    names = wire_names(request, NAMES)
     body = {"model": context.model, "input": _Items(request, names, context.losses).written()}
     tools = write_tools(request, names, context.losses)
     if tools:
@@ -100,7 +101,7 @@ class _Items:
     def __init__(self, request: CompletionRequest, names: dict[str, str], losses: list[Loss]) -> None:
         self._request = request
         self._names = names
-        self._ids = wire_ids(request, "responses")
+        self._ids = wire_ids(request)
         self._losses = losses
         self._out: list[JSONObject] = []
 

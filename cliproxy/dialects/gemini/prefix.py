@@ -1,0 +1,12 @@
+"""What every turn of a conversation repeats."""
+
+from __future__ import annotations
+
+from cliproxy.dialects.gemini.spelling import of
+from cliproxy.dialects.members import first_of
+from cliproxy.jsontypes import JSON, JSONObject
+
+
+def stable_prefix(body: JSONObject) -> tuple[JSON, JSON]:
+    """See :attr:`Dialect.stable_prefix <cliproxy.dialects.interface.Dialect.stable_prefix>`."""
+    return of(body, "systemInstruction", "system_instruction"), first_of(body.get("contents"), "user")
