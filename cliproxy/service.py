@@ -45,7 +45,9 @@ from cliproxy.front.usage import UsageRoutes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.management.config import ConfigRoutes
 from cliproxy.management.editing import ConfigFile
+from cliproxy.management.lists import ListRoutes
 from cliproxy.management.numbers import NumberRoutes
+from cliproxy.management.registry import Entry
 from cliproxy.pool.pool import Pool
 from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay.budget import Budget
@@ -139,8 +141,9 @@ class CliproxyService(MultiService):
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
-        management = ManagementRoutes(self.front, reactor.seconds, now)
-        self.resource = _tree(self.front, self.amp, pages, self._managed(management))
+        self.management_table: list[Entry] = []
+        self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor))
+        self.resource = _tree(self.front, self.amp, pages, self._managed())
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
@@ -151,20 +154,23 @@ class CliproxyService(MultiService):
             self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
             listener.setServiceParent(self)
 
-    def _managed(self, management: ManagementRoutes) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
-        numbers = NumberRoutes(
-            self.front, self.ledger, self.relay.events, self.metrics, self.reactor, self.reactor.seconds
+    def _managed(self) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
+        """The operator's routes, and whose paths begin how."""
+        front, file, seconds = self.front, self.config_file, self.reactor.seconds
+        table = self.management_table
+        numbers = NumberRoutes(front, self.ledger, self.relay.events, self.metrics, self.reactor, seconds)
+        owners = (
+            ManagementRoutes(front, seconds, self.now, table),
+            ConfigRoutes(front, file),
+            ListRoutes(front, file),
+            numbers,
         )
-        self.config_file = ConfigFile(None, self.environment)
-        described = (ManagementRoutes.app, NumberRoutes.app, ConfigRoutes.app)
-        config = ConfigRoutes(self.front, self.config_file, described)
-        paths = (b"usage", b"keys", b"credentials", b"events")
+        table += [entry for owner in owners for entry in owner.app.table]
         return (
-            (tuple(b"/v0/management/" + path for path in paths), numbers.app),
-            (tuple(b"/v0/management/" + path for path in (b"cooldowns", b"explain")), management.app),
-            ((b"/v0/management/",), config.app),
+            *((owner.app.prefixes, owner.app) for owner in owners),
+            ((b"/v0/management", b"/v8/management"), owners[0].app),
             ((b"/metrics",), numbers.app),
-            ((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app),
+            ((b"/v1/usage",), UsageRoutes(front, self.ledger).app),
         )
 
     def _account(self, record: Record) -> None:

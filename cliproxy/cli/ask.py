@@ -72,7 +72,9 @@ def ask(settings: Settings, method: str, path: str, query: dict[str, str]) -> JS
     except InvalidJSON:
         raise CliproxyError(f"the daemon's answer cannot be read ({response.status})") from None
     if response.status != 200:
-        raise CliproxyError(answer["error"]["message"] if isinstance(answer.get("error"), dict) else str(answer))
+        raise CliproxyError(
+            str(answer.get("message") or answer.get("error")) if isinstance(answer, dict) else str(answer)
+        )
     found: JSONObject = answer
     return found
 

@@ -192,7 +192,7 @@ class AccessPolicy:
         if not settings.secret_key:
             raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
         if not (settings.allow_remote or self.is_local(address, headers)):
-            raise RequestFault(ErrorDetail(403, "remote management disabled", code="remote_management_disabled"))
+            raise RequestFault(ErrorDetail(403, "remote management disabled"))
         offered = (candidates(headers, {})[:1] or [headers.get("x-management-key", "")])[0]
         if not offered:
             raise RequestFault(ErrorDetail(401, "missing management key"))

@@ -9,6 +9,7 @@ from typing import Final
 
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail
+from cliproxy.front.managed import MANAGED, is_managed, managed_error
 from cliproxy.jsontypes import dumps
 from cliproxy.wire.headers import retry_after
 
@@ -22,7 +23,11 @@ _PATHS: Final = (
 
 
 def dialect_of(path: bytes, headers: Mapping[str, str]) -> str:
-    """The dialect that the caller of ``path`` speaks, wherever it is mounted: the path says it, else the headers do."""
+    """The dialect that the caller of ``path`` speaks, wherever it is mounted: the path says it, else the headers do.
+    Management's errors are nobody's dialect: ``management``.
+    """
+    if is_managed(path):
+        return "management"
     for pattern, dialect in _PATHS:
         if pattern.search(path):
             return dialect
@@ -43,7 +48,7 @@ def speaker(headers: Mapping[str, str]) -> str:
 
 def error_body(dialect: str, detail: ErrorDetail) -> bytes:
     """The JSON error body of ``detail`` in ``dialect``."""
-    return dumps(DIALECTS[dialect].encode_error(detail))
+    return dumps(managed_error(detail) if dialect == "management" else DIALECTS[dialect].encode_error(detail))
 
 
 def error_headers(detail: ErrorDetail) -> list[tuple[str, str]]:
@@ -61,6 +66,7 @@ def early_answer(path: bytes, headers: Mapping[str, str], detail: ErrorDetail, r
         ("Content-Length", str(len(body))),
         ("X-Request-Id", request_id),
         ("Connection", "close"),
+        *(MANAGED if is_managed(path) else ()),
         *error_headers(detail),
     ]
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)

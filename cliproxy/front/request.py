@@ -11,7 +11,7 @@ from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 
 from cliproxy import __version__
-from cliproxy.errors import ErrorDetail
+from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Client
 from cliproxy.front.limits import UNKNOWN_BYTES
 from cliproxy.relay.budget import BUSY_SECONDS
@@ -31,6 +31,7 @@ class BoundedRequest(Request):
     :ivar began: when its head was complete.
     :ivar caller: who calls, once that is known.
     :ivar why: for the log: why it was refused.
+    :ivar guess: what a wrong management secret, or one that came too soon, is answered with.
     :ivar recorded: somebody else records what becomes of it, or it has been.
     """
 
@@ -40,6 +41,7 @@ class BoundedRequest(Request):
     began = 0.0
     caller: Client | None = None
     why = ""
+    guess: RequestFault | None = None
     recorded = False
     channel: Any
     content: BytesIO

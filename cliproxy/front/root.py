@@ -13,8 +13,9 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.call import header_map
+from cliproxy.front.managed import METHODS, is_managed
 from cliproxy.front.plain_routes import PlainRoutes
-from cliproxy.front.routes import Front
+from cliproxy.front.routes import Front, present
 from cliproxy.wire.paths import is_canonical
 
 _PREFLIGHT: Final = (
@@ -103,6 +104,9 @@ class RootResource(Resource):
         request.setHeader(b"Vary", b"Origin")
         for name, value in _PREFLIGHT:
             request.setHeader(name, value)
+        if is_managed(request.path):
+            request.setHeader("Access-Control-Allow-Methods", METHODS)
+            present(request)
         return b""
 
     def _refuse(self, request: Request, sentence: str, status: int) -> bytes:

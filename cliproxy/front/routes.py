@@ -16,12 +16,12 @@ from twisted.web.http import parse_qs
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
-from cliproxy import __version__
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.admission import admitted
 from cliproxy.front.call import Answer, Call, drop_body, header_map, query_map
 from cliproxy.front.failures import dialect_of, error_body, error_headers
+from cliproxy.front.managed import EXPOSED, MANAGED, is_managed
 from cliproxy.front.operators import Operators
 from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.reply import HTTPReply
@@ -38,13 +38,6 @@ from cliproxy.routing.snapshot import Snapshot
 from cliproxy.usage.allowances import Allowances
 from cliproxy.wire.escape import visible
 
-#: What every management answer says of itself: pages for the original ask for the version of it that this API is like.
-MANAGED: Final = (
-    ("X-CPA-VERSION", "7.2.140+cliproxy"),
-    ("X-CPA-COMMIT", __version__),
-    ("X-CPA-BUILD-DATE", "2026-11-26"),
-    ("X-CPA-SUPPORT-PLUGIN", "false"),
-)
 #: Methods that change nothing, for which a foreign ``Origin`` does no harm.
 SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
@@ -118,8 +111,7 @@ class Front:
         call_id = request.id if isinstance(request, BoundedRequest | PlainRequest) else self.new_id()
         request.setHeader("X-Request-Id", call_id)
         if access is Access.MANAGEMENT:
-            for name, value in MANAGED:
-                request.setHeader(name, value)
+            present(request)
         try:
             client = self._admit(request, access, snapshot, headers, query)
             call = Call(request, call_id, client, snapshot, headers, query)
@@ -168,6 +160,8 @@ class Front:
             if origin is not None:
                 request.setHeader("Access-Control-Allow-Origin", origin)
                 request.setHeader("Vary", "Origin")
+                if access is Access.MANAGEMENT:
+                    request.setHeader("Access-Control-Expose-Headers", EXPOSED)
         address = getattr(request.getClientAddress(), "host", "")  # a UNIX socket's peer has none
         if access is Access.OPEN:
             return Client(gate.peer(address, headers))
@@ -186,16 +180,30 @@ class Front:
         address = call.request.getClientAddress()
         if isinstance(address, UNIXAddress):
             return None
+        if getattr(call.request, "guess", None) is not None:  # it was counted when the head came
+            raise call.request.guess
+        self.operators.check_patience(call.client.peer)
         offered, secret = self.gate(call.snapshot).offered_secret(getattr(address, "host", ""), call.headers)
         return self.operators.check(call.client.peer, offered, secret)
 
     def _shows_secret(self, request: Any) -> bool:
-        address = getattr(request.getClientAddress(), "host", "")
+        """Whether the management secret is shown where it belongs. Who shows another pays for it as at any route."""
+        if isinstance(request, PlainRequest) or request.channel is None or not is_managed(request.channel.path):
+            return False
+        address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
+        gate = self.gate(self.relay.snapshot)
         try:
-            offered, secret = self.gate(self.relay.snapshot).offered_secret(address, header_map(request))
+            offered, secret = gate.offered_secret(address, headers)
         except RequestFault:
             return False
-        return self.operators.recognise(offered, secret) is True
+        if self.operators.recognise(offered, secret) is None:
+            return False
+        try:
+            self.operators.check(gate.peer(address, headers), offered, secret)
+        except RequestFault as fault:
+            request.guess = fault
+            return False
+        return True
 
     async def _finish(self, request: Any, result: Awaitable[Answer | None]) -> bytes | None:
         try:
@@ -220,6 +228,8 @@ class Front:
         """Answer with a fault, in the dialect of the path."""
         headers = tuple(error_headers(fault.detail)) + tuple(fault.headers.items())
         request.why = fault.detail.message  # for the access log
+        if is_managed(request.path):
+            present(request)
         return self.answer(
             request,
             Answer(
@@ -306,6 +316,12 @@ class Front:
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))
+
+
+def present(request: Request) -> None:
+    """Say on a management answer what it is."""
+    for name, value in MANAGED:
+        request.setHeader(name, value)
 
 
 async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer | None:

@@ -5,17 +5,23 @@ They are served to whoever holds the management secret, and on the daemon's UNIX
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import attrs
 
+from cliproxy import __version__
 from cliproxy.errors import RequestFault
-from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.routes import Front, Routes
+from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.explain import explanation
+from cliproxy.management.openapi import document
+from cliproxy.management.registry import Entry, Managed, Parameter
+
+_MODEL: Final = Parameter("model", "the upstream's name")
+_ASKED: Final = Parameter("model", "as a client would ask for it", required=True)
 
 
 @attrs.define(slots=False, eq=False)
@@ -24,14 +30,21 @@ class ManagementRoutes:
 
     :ivar seconds: the pool's monotonic time.
     :ivar now: Unix seconds.
+    :ivar table: all management routes.
     """
 
-    app = Routes()
+    app = Managed()
     front: Front
     seconds: Callable[[], float]
     now: Callable[[], float]
+    table: Sequence[Entry]
 
-    @app.route("/v0/management/cooldowns", methods=("GET",), access=Access.MANAGEMENT)
+    @app.managed("openapi.json", v8="openapi.json")
+    def openapi(self, call: Call) -> Answer:
+        """This API as an OpenAPI 3.1 document."""
+        return Answer(document(self.table, __version__))
+
+    @app.managed("cooldowns")
     def cooldowns(self, call: Call) -> Answer:
         """Everything that is cooling, and until when."""
         labels = {credential.id: credential.label for credential in call.snapshot.credentials}
@@ -51,7 +64,7 @@ class ManagementRoutes:
                 )
         return Answer({"cooldowns": found})
 
-    @app.route("/v0/management/cooldowns", methods=("DELETE",), access=Access.MANAGEMENT)
+    @app.managed("cooldowns", "DELETE", query=(Parameter("credential", "a label or an id"), _MODEL))
     def clear(self, call: Call) -> Answer:
         """Free them: all, or those of ``credential`` (a label or an id) and ``model``."""
         label = call.query.get("credential")
@@ -61,7 +74,7 @@ class ManagementRoutes:
         clear, model = self.front.relay.failover.clear, call.query.get("model")
         return Answer({"status": "ok", "cleared": sum(clear(id, model) for id in ids) if ids else clear(None, model)})
 
-    @app.route("/v0/management/explain", methods=("GET",), access=Access.MANAGEMENT)
+    @app.managed("explain", query=(_ASKED, Parameter("dialect", "the client's"), Parameter("client-key", "its key")))
     def explain(self, call: Call) -> Answer:
         """What would become of a request for ``model`` now, for a client of ``dialect`` with ``client-key``."""
         query = call.query

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from prometheus_client.exposition import choose_encoder
@@ -14,10 +14,11 @@ from twisted.internet.defer import Deferred
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.routes import Front, Routes
+from cliproxy.front.routes import Front
 from cliproxy.front.usage import grouping
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.event_stream import EventStream
+from cliproxy.management.registry import Managed, Parameter
 from cliproxy.relay.events import Events
 from cliproxy.routing.credentials import auth_index
 from cliproxy.usage import queries
@@ -25,7 +26,9 @@ from cliproxy.usage.imported import merge, records_of
 from cliproxy.usage.ledger import Ledger
 from cliproxy.usage.metrics import Metrics
 
-_M = Access.MANAGEMENT
+_SINCE: Final = Parameter("since", "how far back: 12h, 7d, 4w or all")
+_BY: Final = Parameter("by", "key, model, credential, provider, day or hour")
+_BEFORE: Final = Parameter("before", "the id of the request to go on from", "integer")
 
 
 @attrs.define(slots=False, eq=False)
@@ -35,7 +38,7 @@ class NumberRoutes:
     :ivar seconds: the pool's monotonic time.
     """
 
-    app = Routes()
+    app = Managed()
     front: Front
     ledger: Ledger
     events: Events
@@ -43,33 +46,33 @@ class NumberRoutes:
     reactor: Any
     seconds: Callable[[], float]
 
-    @app.route("/v0/management/usage", methods=("GET",), access=_M)
+    @app.managed("usage")
     async def usage(self, call: Call) -> Answer:
         """All usage in the original's shape."""
         found = await self.ledger.ask(queries.snapshot)
         return Answer({"usage": found, "failed_requests": found["failure_count"], "dropped": self.ledger.dropped})
 
-    @app.route("/v0/management/usage/summary", methods=("GET",), access=_M)
+    @app.managed("usage/summary", query=(_BY, _SINCE, Parameter("key", "only the client key of this label")))
     async def summary(self, call: Call) -> Answer:
         """Sums ``by`` key, model, credential, provider, day or hour, of the last ``since`` (such as 7d)."""
         by, since = grouping(call, "key")
         asked = partial(queries.summary, by=by, since=self.front.now() - since, key=call.query.get("key"))
         return Answer(await self.ledger.ask(asked))
 
-    @app.route("/v0/management/usage/requests", methods=("GET",), access=_M)
+    @app.managed("usage/requests", query=(Parameter("limit", "so many at most", "integer"), _BEFORE))
     async def requests(self, call: Call) -> Answer:
         """The newest ``limit`` single requests with their attempts, before the one of id ``before``."""
         limit, before = _number(call, "limit", 100), _number(call, "before", 0)
         return Answer({"requests": await self.ledger.ask(partial(queries.recent, limit=limit, before=before or None))})
 
-    @app.route("/v0/management/usage/export", methods=("GET",), access=_M)
+    @app.managed("usage/export")
     async def export(self, call: Call) -> Answer:
         """All usage, to be imported elsewhere."""
         found = await self.ledger.ask(partial(queries.snapshot, details=1_000_000))
         exported = datetime.fromtimestamp(self.front.now(), UTC).isoformat()
         return Answer({"version": 1, "exported_at": exported, "usage": found})
 
-    @app.route("/v0/management/usage/import", methods=("POST",), access=_M)
+    @app.managed("usage/import", "POST", body="application/json")
     async def take(self, call: Call) -> Answer:
         """Add what another instance exported; what is there already is skipped."""
         records = records_of(call.json(), self.front.now())
@@ -78,7 +81,7 @@ class NumberRoutes:
         totals = {"total_requests": found["total_requests"], "failed_requests": found["failure_count"]}
         return Answer({"added": added, "skipped": skipped, **totals})
 
-    @app.route("/v0/management/keys", methods=("GET",), access=_M)
+    @app.managed("keys")
     def keys(self, call: Call) -> Answer:
         """The client keys with their budgets; never a key itself."""
         now, allowances = self.front.now(), self.front.allowances
@@ -106,18 +109,18 @@ class NumberRoutes:
             }
         )
 
-    @app.route("/v0/management/credentials", methods=("GET",), access=_M)
+    @app.managed("credentials")
     def credentials(self, call: Call) -> Answer:
         """Every credential with its state, never its key."""
         return Answer({"credentials": credential_states(call, self.front, self.seconds())})
 
-    @app.route("/metrics", methods=("GET",), access=_M)
+    @app.route("/metrics", methods=("GET",), access=Access.MANAGEMENT)
     def exposition(self, call: Call) -> Answer:
         """The metrics in Prometheus' text format, or OpenMetrics' where that is asked for."""
         encode, content_type = choose_encoder(call.headers.get("accept", ""))
         return Answer(encode(self.metrics.registry), content_type=content_type)
 
-    @app.route("/v0/management/events", methods=("GET",), access=_M)
+    @app.managed("events", gives="text/event-stream")
     def happenings(self, call: Call) -> Deferred[None]:
         """What happens from now on, as server-sent events: started, attempt, first, finished, cleared, reloaded."""
         stream = EventStream(call.request, self.events, self.reactor)

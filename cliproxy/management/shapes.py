@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ def client_key(key: ClientKey) -> str:
 
 
 def shape(value: Any) -> JSON:
-    """A value of the model as JSON; maps of pairs are objects."""
+    """A value of the model as JSON; maps of pairs are objects, and an entry of a list says only what is no default."""
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Path):
@@ -36,5 +37,38 @@ def shape(value: Any) -> JSON:
     if isinstance(value, tuple):
         if value and all(isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str) for each in value):
             return {name: shape(each) for name, each in value}
-        return [shape(each) for each in value]
+        return [_entry(each) for each in value]
     return value
+
+
+def _entry(value: Any) -> JSON:
+    if not attrs.has(type(value)) or isinstance(value, Secret):
+        return shape(value)
+    return {
+        key_of(field): shape(getattr(value, field.name))
+        for field in attrs.fields(type(value))
+        if getattr(value, field.name) != field.default
+    }
+
+
+def setting(settings: Settings, keys: tuple[str, ...]) -> JSON:
+    """What is in force at ``keys``."""
+    value: Any = settings
+    for key in keys:
+        value = next(getattr(value, field.name) for field in attrs.fields(type(value)) if key_of(field) == key)
+    return shape(value)
+
+
+def with_index(entries: JSON) -> JSON:
+    """Entries with the ``auth-index`` of each key, by which management clients name a credential (credentials.md 1)."""
+    if isinstance(entries, list):
+        return [with_index(each) for each in entries]
+    if not isinstance(entries, dict):
+        return entries
+    found = {name: with_index(each) if name in ("api-key-entries", "keys") else each for name, each in entries.items()}
+    key = entries.get("api-key")
+    if isinstance(key, str) and key:
+        found["auth-index"] = hashlib.sha256(f"api_key:{key.strip()}".encode("utf-8", "surrogateescape")).hexdigest()[
+            :16
+        ]
+    return found

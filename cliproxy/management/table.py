@@ -1,4 +1,4 @@
-"""What can be read and set, as data: the routes, the OpenAPI document and the docs are made of it. Pure."""
+"""What of the configuration can be read and set on its own, as data. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Scalar:
-    """A setting that is one value. ``path`` is the route's below the prefix and, with dots, the key's in the file.
+    """A setting that is one value. ``path`` is the route's, and with dots the key's in the file.
 
     :ivar kind: ``bool``, ``int`` or ``str``.
     :ivar clears: DELETE sets it to "".
@@ -30,14 +30,17 @@ class Listed:
     """A list of credentials.
 
     :ivar identity: the member by which PATCH and DELETE find an entry.
+    :ivar emptied: members of which an empty one in a PATCH takes the entry away.
     """
 
     path: str
     identity: str = "api-key"
+    emptied: tuple[str, ...] = ()
 
 
 SCALARS: Final = (
     Scalar("debug", bool),
+    Scalar("disable-cooling", bool),
     Scalar("logging-to-file", bool),
     Scalar("usage-statistics-enabled", bool),
     Scalar("request-log", bool),
@@ -57,9 +60,15 @@ SCALARS: Final = (
     Scalar("ampcode/force-model-mappings", bool),
 )
 LISTS: Final = (
-    Listed("gemini-api-key"),
+    Listed("gemini-api-key", emptied=("api-key",)),
     Listed("claude-api-key"),
-    Listed("codex-api-key"),
-    Listed("vertex-api-key"),
-    Listed("openai-compatibility", "name"),
+    Listed("codex-api-key", emptied=("base-url",)),
+    Listed("vertex-api-key", emptied=("api-key", "base-url")),
+    Listed("openai-compatibility", "name", emptied=("base-url",)),
+    Listed("providers", "name"),
 )
+#: Lists of the original that are not read here, and where their entries go.
+ELSEWHERE: Final = {
+    "xai-api-key": "an xAI key goes under providers, with preset: xai",
+    "interactions-api-key": "a Gemini key goes under gemini-api-key",
+}

@@ -80,8 +80,20 @@ def examine(
         return _unreadable(path, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
         return _unreadable(path, f"is not UTF-8 text (byte {error.start})")
-    examined = examine_text(text, str(path), host=host, port=port, environ=os.environ if environ is None else environ)
-    missing = _missing_files(examined.settings, str(path)) if examined.settings else ()
+    return examine_whole(text, str(path), host=host, port=port, environ=os.environ if environ is None else environ)
+
+
+def examine_whole(
+    text: str,
+    source: str,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Examined:
+    """:func:`examine` of a file that is not there yet."""
+    examined = examine_text(text, source, host=host, port=port, environ=environ)
+    missing = _missing_files(examined.settings, source) if examined.settings else ()
     return Examined(None, (*examined.problems, *missing)) if missing else examined
 
 

@@ -8,7 +8,7 @@ from unittest import mock
 import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.front.operators import FORGIVEN
+from cliproxy.front.operators import BAN, FORGIVEN
 from cliproxy.settings.model import Amp, AmpMapping, RemoteManagement, Secret
 from tests.support.bodies import CHAT
 from tests.support.settings import compat, settings
@@ -58,22 +58,75 @@ class Doors(Managed):
         self.assertEqual(self.status({"X-Management-Key": hashed}), 401)
 
     def test_guesses(self) -> None:
-        """From the fifth wrong secret on, a peer waits, ever longer, and computes nothing; others do not, nor who is right."""
+        """The fifth wrong secret bans a peer for half an hour, even with the right one; others pass."""
         hashed = bcrypt.hashpw(b"manage-me", bcrypt.gensalt(4)).decode()
-        self.build(RemoteManagement(allow_remote=True, secret_key=Secret(hashed)))
+        for secret in (hashed, "manage-me"):
+            self.build(RemoteManagement(allow_remote=True, secret_key=Secret(secret)))
+            right, wrong = {"X-Management-Key": "manage-me"}, {"X-Management-Key": "guess"}
+            with mock.patch("bcrypt.checkpw", wraps=bcrypt.checkpw) as computed:
+                self.assertEqual(
+                    [self.status(wrong, peer="192.0.2.1") for _ in range(20)], [401] * FORGIVEN + [403] * 15
+                )
+                self.assertEqual([self.status(right, peer="192.0.2.2") for _ in range(9)], [200] * 9)
+                self.assertEqual(computed.call_count, FORGIVEN + 1 if secret == hashed else 0)
+            self.assertEqual(self.status(right, peer="192.0.2.1"), 403)
+            self.world.pass_time(BAN - 1)
+            self.assertEqual(self.status(wrong, peer="192.0.2.1"), 403)
+            self.world.pass_time(2)
+            self.assertEqual(self.status(right, peer="192.0.2.1"), 200)
+
+    def test_a_network_guesses_as_one(self) -> None:
+        """Whoever has one address of IPv6 has them all."""
+        self.build(RemoteManagement(allow_remote=True, secret_key=Secret("manage-me")))
+        wrong = {"X-Management-Key": "guess"}
+        peers = [f"2001:db8::{number:x}" for number in range(1, 8)]
+        self.assertEqual([self.status(wrong, peer=peer) for peer in peers], [401] * FORGIVEN + [403] * 2)
+        self.assertEqual(self.status(wrong, peer="2001:db8:0:1::1"), 401)
+
+    def test_this_machine_waits(self) -> None:
+        """Its own processes are not banned, but wait ever longer, with the right secret too, and are free then."""
+        self.build()
         right, wrong = {"X-Management-Key": "manage-me"}, {"X-Management-Key": "guess"}
-        with mock.patch("bcrypt.checkpw", wraps=bcrypt.checkpw) as computed:
-            self.assertEqual(
-                [self.status(wrong, peer="192.0.2.1") for _ in range(40)], [401] * FORGIVEN + [429] * (40 - FORGIVEN)
-            )
-            self.assertEqual(computed.call_count, FORGIVEN)
-            self.assertEqual([self.status(right, peer="192.0.2.2") for _ in range(9)], [200] * 9)
-            self.assertEqual(computed.call_count, FORGIVEN + 1)
+        self.assertEqual([self.status(wrong) for _ in range(7)], [401] * FORGIVEN + [429] * 2)
+        self.assertEqual(self.status(right), 429)
         self.world.pass_time(1.1)
-        self.assertEqual([self.status(wrong, peer="192.0.2.1") for _ in range(2)], [401, 429])
-        self.assertEqual([self.status(wrong) for _ in range(9)], [401] * 9)
+        self.assertEqual([self.status(wrong), self.status(right)], [401, 429])
         self.world.pass_time(2.1)
-        self.assertEqual(self.status(right, peer="192.0.2.1"), 200)
+        self.assertEqual([self.status(right), self.status(wrong)], [200, 401])
+
+    def test_a_large_body_does_not_tell_the_secret(self) -> None:
+        """Whether a stranger's large body is read depends on the secret, so that a wrong one counts there too."""
+        self.build(RemoteManagement(allow_remote=True, secret_key=Secret("manage-me")))
+
+        def status(secret: str) -> int:
+            head = f"PUT /v0/management/config.yaml HTTP/1.1\r\nHost: x\r\nX-Management-Key: {secret}\r\n"
+            return self.world.send(f"{head}Content-Length: 99999\r\n\r\n".encode(), peer="192.0.2.1").status
+
+        self.assertEqual([status("guess") for _ in range(FORGIVEN)], [401] * FORGIVEN)
+        self.assertEqual(status("manage-me"), 401)  # of a banned peer, before its body came
+        self.assertEqual(self.status({"X-Management-Key": "manage-me"}, peer="192.0.2.1"), 403)
+
+    def test_every_answer_says_what_it_is(self) -> None:
+        """Refusals and paths that are none too; errors have the original's shape."""
+        self.build()
+        for path, status in ((COOLDOWNS, 401), ("/v0/management/none", 404), ("/v8/management", 404)):
+            call = self.world.get(path, key=None)
+            self.assertEqual((call.status, call.headers["x-cpa-version"]), (status, "7.2.140+cliproxy"), path)
+            self.assertIn("x-cpa-build-date", call.headers)
+        self.assertEqual(self.world.get(COOLDOWNS, key=None).json, {"error": "missing management key"})
+
+    def test_pages_elsewhere(self) -> None:
+        """A page of a listed origin may ask with every method and read the version; others may not."""
+        self.build(cors_origins=("https://panel.test",))
+        ask = {"Access-Control-Request-Method": "PATCH", "Origin": "https://panel.test"}
+        call = self.world.request("OPTIONS", COOLDOWNS, None, ask, key=None)
+        self.assertEqual((call.status, call.headers["x-cpa-version"]), (204, "7.2.140+cliproxy"))
+        self.assertIn("PATCH", call.headers["access-control-allow-methods"])
+        read = self.world.get(COOLDOWNS, {"X-Management-Key": "manage-me", "Origin": "https://panel.test"}, key=None)
+        self.assertEqual(read.status, 200)
+        self.assertIn("X-CPA-VERSION", read.headers["access-control-expose-headers"])
+        foreign = self.world.get(COOLDOWNS, {"X-Management-Key": "manage-me", "Origin": "https://x.test"}, key=None)
+        self.assertEqual(foreign.status, 403)
 
     def test_remote(self) -> None:
         """From elsewhere only where that is allowed; a forwarded address changes nothing."""

@@ -19,6 +19,7 @@ from cliproxy.front.access import AccessPolicy
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.openai import OpenAIRoutes
+from cliproxy.front.operators import LONGEST_WAIT
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.service import BoundEndpoint, CliproxyService
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret, Settings
@@ -61,6 +62,7 @@ class Routes(SynchronousTestCase):
                 for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Authorization": "Bearer wrong"}):
                     status = self.world.request(method, path, {}, headers, key=None).status
                     self.assertIn(status, (400, 401, 403, 404, 405, 501), f"{method} {path} {headers}")
+                self.world.pass_time(LONGEST_WAIT)
         self.assertEqual(self.amp.requests, [])
 
     def test_pages_get_nothing_of_the_operators(self) -> None:

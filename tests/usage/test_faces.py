@@ -8,6 +8,7 @@ import attrs
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from cliproxy.front.operators import LONGEST_WAIT
 from cliproxy.settings.model import ClientKey, Price, RemoteManagement, Secret
 from tests.support.settings import KEY, settings
 from tests.support.world import Received, World
@@ -219,6 +220,7 @@ class Watching(SynchronousTestCase):
         """Not with a client key, not without one."""
         for path in ("events", "usage", "usage/summary", "usage/requests", "usage/export", "keys", "credentials"):
             self.assertEqual(self.world.get(f"/v0/management/{path}").status, 401, path)
+            self.world.pass_time(LONGEST_WAIT)
         self.assertEqual(self.world.get("/metrics").status, 401)
 
     def test_a_cancelled_stream_is_billed_by_what_was_sent(self) -> None:
