@@ -48,7 +48,8 @@ from cliproxy.management.editing import ConfigFile
 from cliproxy.management.lists import ListRoutes
 from cliproxy.management.numbers import NumberRoutes
 from cliproxy.management.registry import Entry
-from cliproxy.pool.pool import Pool
+from cliproxy.pool.pool import WHOLE, Pool
+from cliproxy.pool.verdict import Fault
 from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay.budget import Budget
 from cliproxy.relay.in_flight import InFlight
@@ -56,7 +57,7 @@ from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
-from cliproxy.settings.model import Settings
+from cliproxy.settings.model import Secret, Settings
 from cliproxy.settings.startup_checks import refusals
 from cliproxy.upstream.client import Client
 from cliproxy.usage.database import IN_MEMORY
@@ -111,7 +112,8 @@ class CliproxyService(MultiService):
         self.learned.changed = self._relearn_soon
         self._relearning: IDelayedCall | None = None
         self.tokens = Tokens(lambda: self.settings, self.client, reactor, now)
-        self.tokens.granted = self._hide
+        self.tokens.granted = self._granted
+        self._shown: dict[str, tuple[Secret, ...]] = {}
         snapshot = Snapshot.build(settings, environment, int(now()), self.learned, accounts_in(settings.auth_dir))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
@@ -224,8 +226,18 @@ class CliproxyService(MultiService):
         self.configured(settings)
         self.relay.events.publish("reloaded", {"time": self.now(), "credentials": len(snapshot.credentials)})
 
-    def _hide(self, grant: Grant) -> None:
-        self.relay.snapshot = self.relay.snapshot.hiding(*(token for token in (grant.access, grant.refresh) if token))
+    def _granted(self, id: str, grant: Grant) -> None:
+        """A token was had: it is masked from now on, and whoever was refused without it is tried again."""
+        self.hide(id, grant.access, grant.refresh)
+        health = self.pool.cooldowns().get((id, WHOLE))
+        if health is not None and health.reason is Fault.CREDENTIAL:
+            self.relay.failover.clear(id, WHOLE)
+
+    def hide(self, id: str, *tokens: Secret) -> None:
+        """Mask a credential's new tokens; those before its last ones are forgotten."""
+        before = self._shown.get(id, ())
+        self._shown[id] = (*before[-2:], *tokens)
+        self.relay.snapshot = self.relay.snapshot.hiding(*filter(None, tokens), instead_of=before[:-2])
 
     def _relearn_soon(self) -> None:
         """Vendors have shown more of their models. Many lists come at once, so it is not done for each."""

@@ -1,8 +1,11 @@
-"""Requests to a token endpoint, and its answers (RFC 6749, RFC 7523). Pure."""
+"""Requests to a token endpoint, and its answers (RFC 6749, 7523, 7636, 8628). Pure."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,11 +35,13 @@ class Grant:
 
     :ivar expires: Unix seconds.
     :ivar refresh: the new refresh token, where the server gave one.
+    :ivar more: what else the answer holds that a login is known by: ``id_token``, ``scope``.
     """
 
     access: Secret
     expires: float
     refresh: Secret
+    more: JSONObject = attrs.field(factory=dict, repr=False)
 
 
 def refreshing(provider: OAuthProvider, token: Secret) -> bytes:
@@ -46,6 +51,65 @@ def refreshing(provider: OAuthProvider, token: Secret) -> bytes:
         form = {"grant_type": "client_credentials"}
         if provider.scopes:
             form["scope"] = " ".join(provider.scopes)
+    return _form(provider, form)
+
+
+def authorizing(provider: OAuthProvider, redirect: str, state: str, verifier: str) -> str:
+    """The address at which the user agrees; the answer comes to ``redirect`` (RFC 7636, S256)."""
+    asked = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect,
+        "state": state,
+        "code_challenge": _base64(hashlib.sha256(verifier.encode()).digest()).decode(),
+        "code_challenge_method": "S256",
+    }
+    if provider.scopes:
+        asked["scope"] = " ".join(provider.scopes)
+    return f"{provider.authorize_url}{'&' if '?' in provider.authorize_url else '?'}{urlencode(asked)}"
+
+
+def exchanging(provider: OAuthProvider, redirect: str, code: str, verifier: str) -> bytes:
+    """The form that gives a code for a token."""
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect, "code_verifier": verifier}
+    return _form(provider, form)
+
+
+def code_of(query: Mapping[str, str], state: str) -> str:
+    """The code that the user's agreement brought.
+
+    :raises Refused: it is none of ours, or the user did not agree.
+    """
+    if not hmac.compare_digest(query.get("state", "").encode(), state.encode()):
+        raise Refused("state_mismatch", "the answer belongs to another login: its state is not ours")
+    if not query.get("code"):
+        code = _word(query.get("error")) or "no code"
+        raise Refused(code, f"the login was refused: {code}")
+    return query["code"]
+
+
+def asking_device(provider: OAuthProvider) -> bytes:
+    """The form that begins a device grant."""
+    return _form(provider, {"scope": " ".join(provider.scopes)} if provider.scopes else {})
+
+
+def polling(provider: OAuthProvider, device_code: str) -> bytes:
+    """The form that asks whether the user has agreed."""
+    return _form(provider, {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": device_code})
+
+
+def email_of(id_token: str) -> str:
+    """Whose login it is, as an ID token says that came straight from the token endpoint: a label, and nothing more."""
+    try:
+        part = id_token.split(".")[1]
+        claims = loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError, InvalidJSON):
+        return ""
+    found = claims.get("email") or claims.get("preferred_username") if isinstance(claims, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _form(provider: OAuthProvider, form: dict[str, str]) -> bytes:
     if provider.client_id:
         form["client_id"] = provider.client_id
     if provider.client_secret:
@@ -91,14 +155,19 @@ def granted(status: int, body: bytes, now: float) -> Grant:
     answer = answer if isinstance(answer, dict) else {}
     token = answer.get("access_token")
     if not 200 <= status < 300 or not isinstance(token, str) or not token:
-        code = answer.get("error")
-        code = code if isinstance(code, str) and code.isascii() and code.isprintable() else f"status {status}"
-        raise Refused(code[:60], f"the token endpoint refuses: {code[:60]}")
+        code = _word(answer.get("error")) or f"status {status}"
+        raise Refused(code, f"the token endpoint refuses: {code}")
     seconds, refresh = answer.get("expires_in"), answer.get("refresh_token")
     if isinstance(seconds, str) and seconds.isdigit():
         seconds = int(seconds)
     life = seconds if isinstance(seconds, int | float) and 0 < seconds < 1e9 else _USUAL_SECONDS
-    return Grant(Secret(token), now + life, Secret(refresh if isinstance(refresh, str) else ""))
+    more = {name: answer[name] for name in ("id_token", "scope") if isinstance(answer.get(name), str)}
+    return Grant(Secret(token), now + life, Secret(refresh if isinstance(refresh, str) else ""), more)
+
+
+def _word(value: JSON) -> str:
+    """An error's code, if it is one that can be shown."""
+    return value[:60] if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
 def _base64(data: bytes) -> bytes:

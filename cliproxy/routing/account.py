@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.serving import readable, served
 from cliproxy.settings.model import NO_SECRET, ModelEntry, OAuthProvider, Secret, Settings
@@ -31,6 +31,7 @@ _OTHERS_PRODUCTS: Final = {
 #: The daemon's own files, which may stand in the same directory.
 OWN_FILES: Final = frozenset(["state.json", "models.json", "model_facts.json", "amp-credits.json"])
 _EXPIRY: Final = ("expired", "expire", "expires_at", "expiresAt", "expiry", "expires")
+_OF_A_TOKEN: Final = frozenset(("access_token", "refresh_token", "id_token", "last_refresh", "scope", *_EXPIRY))
 
 
 @attrs.frozen
@@ -64,6 +65,12 @@ class Account:
     def refresh_token(self) -> Secret:
         """What a new token is had for."""
         return Secret(_text(self.members, "refresh_token") or _text(_inner(self.members), "refresh_token"))
+
+    @property
+    def meaning(self) -> int:
+        """A number for everything but the tokens and their times: what a renewal leaves as it is."""
+        kept = {name: value for name, value in self.members.items() if name not in _OF_A_TOKEN}
+        return hash((self.problem, dumps(dict(sorted(kept.items())))))
 
     @property
     def expires(self) -> float | None:

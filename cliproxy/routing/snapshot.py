@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -69,9 +69,10 @@ class Snapshot:
             PriceTable(settings.prices),
         )
 
-    def hiding(self, *secrets: Secret) -> Snapshot:
-        """The same, with further secrets to be masked: tokens that were had since."""
-        return attrs.evolve(self, secrets=(*self.secrets, *secrets))
+    def hiding(self, *secrets: Secret, instead_of: Collection[Secret] = ()) -> Snapshot:
+        """The same, with further secrets to be masked, tokens that were had since, ``instead_of`` those of long ago."""
+        kept = set(self.secrets).difference(instead_of)
+        return attrs.evolve(self, secrets=tuple(kept.union(secrets)))
 
     def relearned(self, learned: Learned, now: int) -> Snapshot:
         """The same configuration, with what vendors have shown of their models since."""

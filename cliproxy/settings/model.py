@@ -48,6 +48,8 @@ ERROR_ACTIONS = ("stop", "stop-and-cooldown", "continue", "continue-and-cooldown
 _NOT_NEGATIVE = rule(floor=0)
 _POSITIVE = rule(least=1)
 _NOT_BELOW = rule(least=0)
+_GRANTS = {"authorization_code": ("authorization-code",), "device_code": ("device", "device-code")}
+_GRANTS["client_credentials"] = ("client-credentials",)
 _BILLING = rule(choices={"api": (), "subscription": ()})
 _WEIGHT = rule(least=0, most=1_000_000)
 #: Words that YAML may have made a truth value of.
@@ -309,7 +311,11 @@ class Amp:
 
 @attrs.frozen
 class OAuthProvider:
-    """One ``oauth-providers`` entry: the operator's own OAuth client and what it serves."""
+    """One ``oauth-providers`` entry: the operator's own OAuth client and what it serves.
+
+    Without ``grant`` it is the authorization code where there is an ``authorize_url``, the device grant where there is only a
+    ``device_url``, else the client's own credentials.
+    """
 
     name: str = attrs.field(metadata=rule(required=True))
     dialect: str = attrs.field(metadata=rule(required=True, choices=dict.fromkeys(DIALECTS, ())))
@@ -319,10 +325,18 @@ class OAuthProvider:
     token_url: str = attrs.field(default="", metadata=rule(check=web_address))
     client_id: str = ""
     client_secret: Secret = attrs.field(default=NO_SECRET, metadata=rule(environment=True))
+    grant: str = attrs.field(default="", metadata=rule(choices=_GRANTS))
     scopes: tuple[str, ...] = ()
     headers: Headers = attrs.field(default=(), repr=names_of)
     refresh_lead_seconds: int = attrs.field(default=300, metadata=_NOT_NEGATIVE)
     models: tuple[ModelEntry, ...] = ()
+
+    @property
+    def way(self) -> str:
+        """The grant in force: authorization_code, device_code or client_credentials."""
+        if self.grant or self.authorize_url:
+            return self.grant or "authorization_code"
+        return "device_code" if self.device_url else "client_credentials"
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -25,10 +25,11 @@ _BROKEN: Final = (ConnectionClosed, RequestTransmissionFailed, ResponseFailed, R
 
 @attrs.frozen
 class Fetched:
-    """An answer."""
+    """An answer. ``headers`` have lower-case names."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
 async def fetch(
@@ -76,7 +77,8 @@ async def _fetch(
     await reader.done
     if len(reader.data) > limit:
         raise UpstreamFailure.transport(f"the answer of {url.partition('?')[0]} is too large")
-    return Fetched(response.code, bytes(reader.data))
+    names = response.headers.getAllRawHeaders()
+    return Fetched(response.code, bytes(reader.data), {k.decode().lower(): v[-1].decode("latin-1") for k, v in names})
 
 
 @implementer(IBodyProducer)

@@ -208,11 +208,15 @@ class Call(Protocol):
 
 
 class World:
-    """A daemon with ``settings``, its clients and its vendors."""
+    """A daemon with ``settings``, its clients and its vendors.
+
+    :ivar step: by how many seconds somebody has set the wall clock.
+    """
 
     KEY = "sk-test"
     #: Whether plain requests go their own way (``pytest --whole-channel``: they do not).
     plain = True
+    step = 0.0
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
         self.reactor = MemoryReactor()
@@ -222,7 +226,7 @@ class World:
             listen=False,
             environment=environment or {},
             entropy=random.Random(1),
-            now=lambda: EPOCH + self.reactor.seconds(),
+            now=lambda: EPOCH + self.reactor.seconds() + self.step,
         )
         if not self.plain:
             self.service.site.plain = None
