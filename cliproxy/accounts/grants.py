@@ -18,7 +18,7 @@ from cliproxy.settings.model import OAuthProvider, Secret
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _JWT_SECONDS: Final = 3600
-_USUAL_SECONDS: Final = 3600
+_USUAL_SECONDS: Final = 3600.0
 
 
 class Refused(Exception):
@@ -93,6 +93,33 @@ def asking_device(provider: OAuthProvider) -> bytes:
     return _form(provider, {"scope": " ".join(provider.scopes)} if provider.scopes else {})
 
 
+@attrs.frozen
+class Device:
+    """A device grant that waits for its user. ``url`` holds the code already, where the server has such an address."""
+
+    device_code: str
+    user_code: str
+    url: str
+    interval: float
+    seconds: float
+
+
+def waiting_device(status: int, body: bytes) -> Device:
+    """What the device endpoint answered.
+
+    :raises Refused: it grants nothing.
+    """
+    answer = _answer(body)
+    device_code, user_code = answer.get("device_code"), _word(answer.get("user_code"))
+    url = _word(answer.get("verification_uri_complete"), 500) or _word(answer.get("verification_uri"), 500)
+    if not 200 <= status < 300 or not isinstance(device_code, str) or not (device_code and user_code and url):
+        code = _word(answer.get("error")) or f"status {status}"
+        raise Refused(code, f"the device endpoint refuses: {code}")
+    return Device(
+        device_code, user_code, url, _number(answer.get("interval"), 5.0), _number(answer.get("expires_in"), 900.0)
+    )
+
+
 def polling(provider: OAuthProvider, device_code: str) -> bytes:
     """The form that asks whether the user has agreed."""
     return _form(provider, {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": device_code})
@@ -148,26 +175,35 @@ def granted(status: int, body: bytes, now: float) -> Grant:
 
     :raises Refused: no token.
     """
-    try:
-        answer: JSON = loads(body)
-    except InvalidJSON:
-        answer = None
-    answer = answer if isinstance(answer, dict) else {}
+    answer = _answer(body)
     token = answer.get("access_token")
     if not 200 <= status < 300 or not isinstance(token, str) or not token:
         code = _word(answer.get("error")) or f"status {status}"
         raise Refused(code, f"the token endpoint refuses: {code}")
-    seconds, refresh = answer.get("expires_in"), answer.get("refresh_token")
-    if isinstance(seconds, str) and seconds.isdigit():
-        seconds = int(seconds)
-    life = seconds if isinstance(seconds, int | float) and 0 < seconds < 1e9 else _USUAL_SECONDS
+    refresh, life = answer.get("refresh_token"), _number(answer.get("expires_in"), _USUAL_SECONDS)
     more = {name: answer[name] for name in ("id_token", "scope") if isinstance(answer.get(name), str)}
     return Grant(Secret(token), now + life, Secret(refresh if isinstance(refresh, str) else ""), more)
 
 
-def _word(value: JSON) -> str:
-    """An error's code, if it is one that can be shown."""
-    return value[:60] if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+def _answer(body: bytes) -> JSONObject:
+    try:
+        answer: JSON = loads(body)
+    except InvalidJSON:
+        answer = None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _number(value: JSON, unsaid: float) -> float:
+    """Seconds that make sense, which some servers write as text."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        value = int(value)
+    sane = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
+    return float(value) if sane else unsaid
+
+
+def _word(value: JSON, most: int = 60) -> str:
+    """A text of the server's, if it is one that can be shown."""
+    return value[:most] if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
 def _base64(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 from cliproxy.accounts.directory import accounts_in
-from cliproxy.accounts.grants import Grant, Refused
+from cliproxy.accounts.grants import Grant, Refused, authorizing
 from cliproxy.accounts.locks import Busy, lock_path, taken
 from cliproxy.accounts.login import (
     CALLBACK,
@@ -111,9 +111,11 @@ class Login(Configured):
         port = listening(page, wires.reactor, self["callback-port"])
         redirect = f"http://127.0.0.1:{port.getHost().port}{CALLBACK}"
         offer = wires.reactor.callLater(0 if self["no-browser"] else _OFFER_SECONDS, _offer, page, wires)
-        opened = None if self["no-browser"] else webbrowser.open
+        verifier = secrets.token_urlsafe(48)
+        if not self["no-browser"]:
+            webbrowser.open(authorizing(provider, redirect, state, verifier))
         try:
-            return await by_browser(provider, wires, page, redirect, state, secrets.token_urlsafe(48), opened)
+            return await by_browser(provider, wires, page, redirect, state, verifier)
         finally:
             if offer.active():
                 offer.cancel()

@@ -147,6 +147,18 @@ def _accounts_options() -> usage.Options:
     return Accounts()
 
 
+def _login_options() -> usage.Options:
+    from cliproxy.cli.login import Login
+
+    return Login()
+
+
+def _logout_options() -> usage.Options:
+    from cliproxy.cli.login import Logout
+
+    return Logout()
+
+
 def _import_options() -> usage.Options:
     from cliproxy.cli.accounts import Import
 
@@ -190,6 +202,8 @@ class Cliproxy(_Options):
         ),
         ("presets", None, Presets, "list the vendors that a providers entry can name"),
         ("accounts", None, _accounts_options, "list the files of auth-dir, and why each is used or not"),
+        ("login", None, _login_options, "log in at an oauth-providers entry with your own OAuth client"),
+        ("logout", None, _logout_options, "take an account out of auth-dir"),
         ("import", None, _import_options, "put credential files or service accounts into auth-dir"),
         ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
         ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
