@@ -37,6 +37,7 @@ class Plan:
     :ivar resolve: the router's: fallback names are resolved when their turn comes.
     :ivar affinity: the conversation's key (:func:`cliproxy.pool.affinity.key_from`), or None.
     :ivar id: the exchange's id, for the log.
+    :ivar begun: the lease of the first attempt, where :meth:`Failover.begin` gave one; ``ticket`` is its request's.
     """
 
     route: Route
@@ -46,6 +47,8 @@ class Plan:
     affinity: str | None = None
     id: str = ""
     trace: Trace = attrs.field(factory=Trace)
+    begun: Lease | None = None
+    ticket: int = 0
 
 
 class Failover:
@@ -73,18 +76,43 @@ class Failover:
         self._standing = Standing(pool, clock, now or clock.seconds)
         self._leases = Leases(pool, clock, random)
 
-    async def run(self, plan: Plan, attempt: Callable[[Lease], Awaitable[T]]) -> T:
+    def begin(self, plan: Plan) -> Lease | None:
+        """The lease of a first attempt that is made without waiting. It ends with :meth:`showed`, or goes to :meth:`run`.
+
+        None where none is to be had at once; then nothing has happened.
+        """
+        ticket = self._leases.enter()
+        lease = self._leases.at_once(self._walk(plan, plan.route, 0))
+        if lease is None:
+            self._leases.leave()
+        else:
+            plan.begun, plan.ticket, plan.trace.affinity = lease, ticket, lease.affinity
+        return lease
+
+    def showed(self, plan: Plan, lease: Lease) -> None:
+        """The attempt has shown content; the lease stays out until :meth:`finish`."""
+        self._record(plan, lease, 200, "answered")
+        self._leases.answered(lease)
+        self._standing.answered(lease)
+
+    async def run(
+        self,
+        plan: Plan,
+        attempt: Callable[[Lease], Awaitable[T]],
+        first: Callable[[Lease], Awaitable[T]] | None = None,
+    ) -> T:
         """Attempt until one shows content; its result is given, and its lease stays out until :meth:`finish`.
 
         ``attempt`` raises UpstreamFailure before content; a RequestFault answers the request at once. Cancelling ends
         the attempt or the wait in progress, and none follows.
 
+        :param first: the rest of an attempt that was begun with :meth:`begin`.
         :raises UpstreamFailure: what the client gets.
         :raises RequestFault: ``attempt``'s own.
         """
-        ticket = self._leases.enter()
+        ticket = self._leases.enter() if plan.begun is None else plan.ticket
         try:
-            return await self._over_names(plan, ticket, attempt)
+            return await self._over_names(plan, ticket, attempt, first)
         except BaseException:  # raised again, the client's hang-up (CancelledError) included
             self._leases.leave()
             raise
@@ -124,22 +152,31 @@ class Failover:
         """No request is in flight, waits or retries."""
         return not (self._leases.in_flight or self._leases.waiting or self._leases.retrying)
 
-    async def _over_names(self, plan: Plan, ticket: int, attempt: Callable[[Lease], Awaitable[T]]) -> T:
+    def _walk(self, plan: Plan, route: Route, before: int) -> Walk:
+        conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
+        candidates = eligible(route.candidates, plan.settings)
+        return Walk(route.base, candidates, plan.settings, plan.stream, conversation, before)
+
+    async def _over_names(
+        self,
+        plan: Plan,
+        ticket: int,
+        attempt: Callable[[Lease], Awaitable[T]],
+        first: Callable[[Lease], Awaitable[T]] | None,
+    ) -> T:
         """The route, then its fallbacks, theirs included, each name once."""
-        route, before, pending, met = plan.route, 0, list(plan.route.fallbacks), {plan.route.base.lower()}
+        route, pending, met = plan.route, list(plan.route.fallbacks), {plan.route.base.lower()}
+        walk = self._walk(plan, route, 0) if plan.begun is None else plan.begun.walk
         while True:
-            conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
-            candidates = eligible(route.candidates, plan.settings)
-            walk = Walk(route.base, candidates, plan.settings, plan.stream, conversation, before)
             try:
-                return await self._over_offers(plan, walk, ticket, attempt)
+                return await self._over_offers(plan, walk, ticket, attempt, first)
             except UpstreamFailure:
                 if walk.over and not walk.context_exceeded:
                     raise
                 following = self._next_name(plan, pending, met)
                 if following is None:
                     raise
-                route, before = following, walk.number
+                walk = self._walk(plan, following, walk.number)
 
     def _next_name(self, plan: Plan, pending: list[str], met: set[str]) -> Route | None:
         while pending:
@@ -153,16 +190,20 @@ class Failover:
                 return route
         return None
 
-    async def _over_offers(self, plan: Plan, walk: Walk, ticket: int, attempt: Callable[[Lease], Awaitable[T]]) -> T:
+    async def _over_offers(
+        self,
+        plan: Plan,
+        walk: Walk,
+        ticket: int,
+        attempt: Callable[[Lease], Awaitable[T]],
+        first: Callable[[Lease], Awaitable[T]] | None,
+    ) -> T:
         while True:
-            asked = self._clock.seconds()
-            lease = await self._leases.obtain(walk, ticket)
-            plan.trace.waited += self._clock.seconds() - asked
+            lease, plan.begun = plan.begun, None
             if lease is None:
-                raise ending(walk, self.pool, self._clock.seconds(), crowded=self._leases.crowded)
-            plan.trace.affinity = lease.affinity
+                lease, first = await self._obtained(plan, walk, ticket), None
             try:
-                result = await self._once(lease, attempt)
+                result = await self._once(lease, attempt, first)
             except UpstreamFailure as failure:
                 verdict = _judged(lease, failure)
                 walk.note(failure, verdict)
@@ -176,17 +217,31 @@ class Failover:
                 self._leases.released(lease)
                 raise
             else:
-                self._record(plan, lease, 200, "answered")
-                self._leases.answered(lease)
-                self._standing.answered(lease)
+                self.showed(plan, lease)
                 return result
 
-    async def _once(self, lease: Lease, attempt: Callable[[Lease], Awaitable[T]]) -> T:
+    async def _obtained(self, plan: Plan, walk: Walk, ticket: int) -> Lease:
+        asked = self._clock.seconds()
+        lease = await self._leases.obtain(walk, ticket)
+        plan.trace.waited += self._clock.seconds() - asked
+        if lease is None:
+            raise ending(walk, self.pool, self._clock.seconds(), crowded=self._leases.crowded)
+        plan.trace.affinity = lease.affinity
+        return lease
+
+    async def _once(
+        self,
+        lease: Lease,
+        attempt: Callable[[Lease], Awaitable[T]],
+        first: Callable[[Lease], Awaitable[T]] | None,
+    ) -> T:
         """One attempt. A connection found dead is replayed once, and a 401 once after a refresh; neither is counted."""
         stale = refreshed = False
+        rest = first or attempt
         while True:
             try:
-                return await attempt(lease)
+                making, rest = rest(lease), attempt
+                return await making
             except UpstreamFailure as failure:
                 if failure.kind is FailureKind.STALE and not stale:
                     stale = True

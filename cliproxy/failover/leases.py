@@ -61,6 +61,10 @@ class Leases:
         """A request is over, its answer included."""
         self.in_flight -= 1
 
+    def at_once(self, walk: Walk) -> Lease | None:
+        """The walk's first lease, if one is to be had now."""
+        return self._grant(walk)
+
     async def obtain(self, walk: Walk, ticket: int) -> Lease | None:
         """The walk's next lease, after whatever wait it takes; None when attempts have ended. Cancellable."""
         patience: float | None = None

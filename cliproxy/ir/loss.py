@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 
@@ -18,3 +20,8 @@ class Loss:
     what: str
     where: str = ""
     meaning: bool = False
+
+
+def named(losses: Iterable[Loss]) -> str:
+    """Losses, for a sentence."""
+    return "; ".join(f"{loss.what} at {loss.where}" if loss.where else loss.what for loss in losses)

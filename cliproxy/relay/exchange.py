@@ -1,22 +1,23 @@
-"""An exchange: one client request on its way, its reply, and the heartbeat that keeps the client waiting."""
+"""An exchange: one client request on its way, and its reply."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 
 from cliproxy.dialects.interface import Dialect
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail
+from cliproxy.failover.failover import Plan
 from cliproxy.ir.loss import Loss
 from cliproxy.pool.pool import Lease
 from cliproxy.pool.trace import Trace
 from cliproxy.providers.inbound import Inbound
-from cliproxy.providers.interface import Operation
 from cliproxy.relay.pump import Pump
 from cliproxy.relay.recording import Tried
 from cliproxy.routing.route import Route
@@ -61,7 +62,20 @@ class Admission(Protocol):
         """What the answer says of the client's limits."""
 
 
-@attrs.define
+class Leaving(Protocol):
+    """What is under way for an exchange."""
+
+    def leave(self) -> None:
+        """The client hung up."""
+
+
+class Beat(Protocol):
+    """A heartbeat to come."""
+
+    exchange: Exchange | None
+
+
+@attrs.define(eq=False)
 class Exchange:
     """One client request on its way.
 
@@ -73,6 +87,10 @@ class Exchange:
     :ivar left: the client hung up.
     :ivar size: of the request's body, in bytes.
     :ivar tried: the attempts that were answered with a 2xx.
+    :ivar over: called once, when the exchange is over; a failure is its hang-up, or a bug of ours.
+    :ivar straight: its first attempt while that is made straightly; else ``task`` is the loop that makes its attempts.
+    :ivar went_straight: the first attempt, made straightly, gave the answer.
+    :ivar beat: its next heartbeat, which is taken from it when it is over.
     :ivar shown: when the answer's first content was there, on the clock of ``started``; None before.
     """
 
@@ -93,50 +111,15 @@ class Exchange:
     peer: str = ""
     started: float = 0.0
     shown: float | None = None
+    over: Callable[[Failure | None], object] | None = None
+    plan: Plan | None = None
+    straight: Leaving | None = None
+    went_straight: bool = False
     task: Deferred[None] | None = None
+    beat: Beat | None = None
     cut: ErrorDetail | None = None
     key: ClientKey | None = None
     admission: Admission | None = None
     size: int = 0
     left: bool = False
     tried: list[Tried] = attrs.field(factory=list)
-
-
-class Heartbeat:
-    """Keeps an idle connection alive while the answer is awaited, from the moment the request is accepted.
-
-    A beat before the first content fixes status 200; what fails after it is told in-band. Nothing is written while the client
-    does not read.
-    """
-
-    def __init__(self, reactor: Any, exchange: Exchange) -> None:
-        settings, inbound = exchange.snapshot.settings, exchange.inbound
-        self._reactor = reactor
-        self._exchange = exchange
-        self._call: IDelayedCall | None = None
-        if inbound.operation is not Operation.GENERATE:
-            self._beat, self._seconds = None, 0
-        elif inbound.stream:
-            self._beat, self._seconds = exchange.dialect.heartbeat, settings.streaming.keepalive_seconds
-        else:
-            self._beat, self._seconds = b"\n", settings.nonstream_keepalive_interval
-        self._start()
-
-    def _start(self) -> None:
-        if self._beat is not None and self._seconds > 0:
-            self._call = self._reactor.callLater(self._seconds, self._tick)
-
-    def _tick(self) -> None:
-        exchange, reply = self._exchange, self._exchange.reply
-        assert self._beat is not None
-        if reply.gone:
-            return
-        if exchange.pump is None or not exchange.pump.paused:
-            reply.begin(200, SSE_HEADERS if exchange.inbound.stream else JSON_HEADERS)
-            reply.write(self._beat)
-        self._start()
-
-    def stop(self) -> None:
-        """No more beats."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()

@@ -7,6 +7,7 @@ Before the first content event everything the transcoder says is held (up to :da
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import attrs
@@ -41,11 +42,13 @@ class Sink(Protocol):
 
 @implementer(IPushProducer)
 class Pump:
-    """One upstream body on its way. Call :meth:`held` and then :meth:`pour`, or :meth:`whole` alone.
+    """One upstream body on its way. Call :meth:`held` and then :meth:`pour`, or :meth:`whole` alone; each has a form for who
+    does not wait (``hold`` and ``let_go``, ``begin``, ``gather`` and ``gathered``), in which ``woken`` is called instead.
 
     :ivar over: nothing more will come.
     :ivar paused: the client does not read.
     :ivar passed: pieces given to the client.
+    :ivar woken: called once, when what was begun is to be gone on with; None when nobody is to be called.
     :ivar failure: why the upstream's answer is not whole, once known; None after a whole one.
     """
 
@@ -72,7 +75,8 @@ class Pump:
         self._gathering = False
         self._gathered = 0
         self._sink: Sink | None = None
-        self._waiter: Deferred[None] | None = None
+        self._attached = False
+        self.woken: Callable[[], object] | None = None
         self.over = False
         self.paused = False
         self.passed = 0
@@ -164,30 +168,45 @@ class Pump:
         return self.transcoder.started or len(self._pieces) > HOLD_EVENTS or self._held_bytes > HOLD_BYTES
 
     def _fire(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None:
-            waiter.callback(None)
+        woken, self.woken = self.woken, None
+        if woken is not None:
+            woken()
 
     async def _wait(self) -> None:
-        self._waiter = Deferred()
+        waiter: Deferred[None] = Deferred()
+        self.woken = partial(waiter.callback, None)
         try:
-            await self._waiter
-        finally:
-            self._waiter = None
+            await waiter
+        except CancelledError:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Nobody wants the rest: the connection is closed."""
+        self.woken = None
+        self._response.cancel()
+        self._give_back()
 
     async def held(self) -> None:
         """Wait for the first content, the end, or a full hold. Cancelling closes the connection.
 
         :raises UpstreamFailure: the answer failed before it showed content.
         """
+        if not self.hold():
+            await self._wait()
+        self.let_go()
+
+    def hold(self) -> bool:
+        """Begin :meth:`held`; whether there is nothing to wait for."""
         self._holding = True
         self._response.deliver(self)
-        try:
-            if not self.over and not self._shown():
-                await self._wait()
-        except CancelledError:
-            self._response.cancel()
-            raise
+        return self.over or self._shown()
+
+    def let_go(self) -> None:
+        """End :meth:`held`.
+
+        :raises UpstreamFailure: the answer failed before it showed content.
+        """
         self._holding = False
         self.transcoder = getattr(self.transcoder, "settled", self.transcoder)
         if self.failure is not None and not self.transcoder.started:
@@ -198,20 +217,34 @@ class Pump:
 
         :raises UpstreamFailure: the answer failed.
         """
+        try:
+            if not self.gather():
+                await self._wait()
+        except BaseException:  # raised again: what is not gathered any more is not counted
+            self._give_back()
+            raise
+        return self.gathered()
+
+    def gather(self) -> bool:
+        """Begin :meth:`whole`; whether there is nothing to wait for."""
         self._gathering = self._budget is not None
         self._response.deliver(self)
-        try:
-            if not self.over:
-                await self._wait()
-        except CancelledError:
-            self._response.cancel()
-            raise
-        finally:
-            if self._budget is not None:
-                self._budget.give(self._gathered)
+        return self.over
+
+    def gathered(self) -> bytes:
+        """End :meth:`whole`.
+
+        :raises UpstreamFailure: the answer failed.
+        """
+        self._give_back()
         if self.failure is not None:
             raise self.failure
-        return b"".join(self._pieces)
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def _give_back(self) -> None:
+        gathered, self._gathered = self._gathered, 0
+        if self._budget is not None and gathered:
+            self._budget.give(gathered)
 
     # -- the client's side
 
@@ -220,21 +253,29 @@ class Pump:
 
         Cancelling closes the upstream connection.
         """
+        try:
+            if not self.begin(sink):
+                await self._wait()
+        finally:
+            self.detach()
+
+    def begin(self, sink: Sink) -> bool:
+        """Begin :meth:`pour`, which ends with :meth:`detach`; whether there is nothing to wait for."""
         self._sink = sink
         pieces, self._pieces = self._pieces, []
         self._pass(pieces)
         if self.over:
-            return
+            return True
         sink.attach(self)
-        try:
-            self._response.resume()
-            if not self.over:
-                await self._wait()
-        except CancelledError:
-            self._response.cancel()
-            raise
-        finally:
-            sink.detach()
+        self._attached = True
+        self._response.resume()
+        return self.over
+
+    def detach(self) -> None:
+        """The client's socket paces nothing any more."""
+        if self._attached and self._sink is not None:
+            self._attached = False
+            self._sink.detach()
 
     def cut(self, detail: ErrorDetail) -> None:
         """End the stream from our side (shutdown): the client gets its dialect's terminal error."""

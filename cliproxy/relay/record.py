@@ -39,6 +39,7 @@ class Record:
     :ivar time: when it was over, in Unix seconds.
     :ivar operation: what was asked for: ``generate``, ``count`` and so on.
     :ivar cancelled: the client left before the answer was whole.
+    :ivar straight: the first attempt, made straightly, gave the answer.
     :ivar used: by number, counts and US dollars of the attempts of which they are known.
     """
 
@@ -68,6 +69,7 @@ class Record:
     credential_id: str = ""
     cost: Cost = NO_COST
     cancelled: bool = False
+    straight: bool = False
     used: Mapping[int, tuple[Usage, float]] = attrs.field(factory=dict)
 
     @property

@@ -91,6 +91,7 @@ def record_of(exchange: Exchange, now: float, wall: float) -> Record:
         credential_id=credential.id if credential is not None else "",
         cost=cost,
         cancelled=gone,
+        straight=exchange.went_straight,
         used={number: (counts, cost.spent) for number, (counts, cost) in used.items() if counts is not None},
     )
 

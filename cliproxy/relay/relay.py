@@ -1,81 +1,52 @@
 """One exchange, from a client's body to its last byte. The page to read first.
 
 A request walks down (decode, route, failover, provider, wire) and its answer walks up once. What decides is below, pure;
-what waits is here and in :mod:`cliproxy.upstream`.
+what waits is here and in :mod:`cliproxy.upstream`. A first attempt goes :mod:`straight <cliproxy.relay.straight>` if it can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from cliproxy.dialects.counts import usage_of
 from cliproxy.dialects.interface import Mint
-from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
+from cliproxy.errors import ErrorDetail, RequestFault, UpstreamFailure
 from cliproxy.failover.failover import Failover, Plan
-from cliproxy.ir.loss import Loss
-from cliproxy.jsontypes import InvalidJSON, dumps, loads
+from cliproxy.ir.loss import named
 from cliproxy.pool.affinity import Holders, key_from
-from cliproxy.pool.pool import Lease
 from cliproxy.providers.inbound import Inbound
-from cliproxy.providers.interface import Operation
-from cliproxy.providers.lanes import spoken
-from cliproxy.providers.outbound import Outbound, can_keep, prepare
-from cliproxy.providers.registry import PROVIDERS
-from cliproxy.providers.retry_hints import renewal
-from cliproxy.providers.secrets import mask_secrets
+from cliproxy.providers.outbound import can_keep
 from cliproxy.relay.access_log import AccessLog
+from cliproxy.relay.attempts import Attempts
 from cliproxy.relay.budget import Budget
+from cliproxy.relay.delivery import Delivery
 from cliproxy.relay.events import Events
-from cliproxy.relay.exchange import JSON_HEADERS, SSE_HEADERS, Exchange, Heartbeat
+from cliproxy.relay.exchange import Exchange
+from cliproxy.relay.heartbeats import Heartbeats
 from cliproxy.relay.in_flight import IdleEvent
-from cliproxy.relay.pump import Pump
 from cliproxy.relay.record import Record
-from cliproxy.relay.recording import Tried, cost_of, progress_of, record_of, reported_cost
+from cliproxy.relay.recording import progress_of, record_of
+from cliproxy.relay.straight import Rest, Straight, is_straight
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.permission import permitted
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
-from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
-from cliproxy.upstream.local import respond
+from cliproxy.upstream.client import Client
 from cliproxy.wire.escape import visible
-from cliproxy.wire.headers import retry_after
-
-#: An upstream's error body is read this far.
-ERROR_LIMIT: Final = 64 * 1024
-#: An answer that is one JSON object, and not a completion, is read this far.
-ANSWER_LIMIT: Final = 64 * 1024 * 1024
-#: How an upstream says that it does not count tokens; we then do.
-NO_SUCH_CALL: Final = (404, 405, 501)
-ESTIMATED: Final = (("X-Cliproxy-Estimate", "true"),)
-
-#: What an attempt that succeeded gives: the whole body, and the headers that are its own. A stream's body stays in the pump.
-Answered = tuple[bytes, tuple[tuple[str, str], ...]]
-
-
-@attrs.frozen
-class WholeAnswer:
-    """A JSON answer that is already here, for an upstream whose own was not in its provider's dialect."""
-
-    body: bytes
-    status: int = 200
-    headers: Sequence[tuple[str, str]] = JSON_HEADERS
-    interval: float = 0.0
-
-    @property
-    def pieces(self) -> tuple[bytes, ...]:
-        """The one piece."""
-        return (self.body,)
 
 
 class Relay:
-    """What all exchanges share. ``snapshot`` is replaced by a reload; ``account`` takes the record of each."""
+    """What all exchanges share. ``snapshot`` is replaced by a reload; ``account`` takes the record of each.
+
+    :ivar straight: whether first attempts may be made straightly; else the failover loop makes all of them.
+    """
 
     _log = Logger()
 
@@ -101,53 +72,126 @@ class Relay:
         :param aside: runs what computes for long where it does not hold up everybody else.
         """
         self.snapshot = snapshot
-        self._budget = budget
         self.client = client
         self.failover = failover
-        self.ready = ready
         self.learned = learned or Learned(reactor.seconds)
+        self.straight = True
         self._exchanges: dict[int, Exchange] = {}
         self._holders = Holders()
         self._idle = IdleEvent(reactor)
         self._reactor = reactor
-        self.journal = AccessLog(reactor)
-        self._mint = mint
         self._now = now
-        self._aside = aside
+        self._heartbeats = Heartbeats(reactor)
+        self.journal = AccessLog(reactor)
+        self.delivery = Delivery(reactor, failover)
+        self.attempts = Attempts(
+            reactor=reactor,
+            client=client,
+            failover=failover,
+            learned=self.learned,
+            budget=budget,
+            ready=ready,
+            mint=mint,
+            now=now,
+            aside=aside,
+            tell=self._tell,
+        )
         self.events = Events()
         self.account: Callable[[Record], object] = _unread
 
     def start(self, exchange: Exchange) -> Deferred[None]:
-        """Answer one exchange, whatever happens. Cancelling the Deferred is the client's hang-up."""
-        exchange.task = Deferred.fromCoroutine(self._run(exchange))
-        return exchange.task
+        """:meth:`serve`, for who waits for a Deferred. Cancelling it is the client's hang-up."""
+        done: Deferred[None] = Deferred(lambda _: self.leave(exchange))
+        self.serve(exchange, lambda failure: done.callback(None) if failure is None else done.errback(failure))
+        return done
 
-    async def _run(self, exchange: Exchange) -> None:
+    def serve(self, exchange: Exchange, over: Callable[[Failure | None], object]) -> None:
+        """Answer one exchange, whatever happens.
+
+        :param over: called once, when the answer is written, perhaps before this returns; its failure is the client's hang-up
+            (CancelledError), or a bug of ours.
+        """
+        exchange.over = over
         exchange.started = self._reactor.seconds()
         self._exchanges[id(exchange)] = exchange
-        heartbeat = Heartbeat(self._reactor, exchange)
+        exchange.beat = self._heartbeats.watch(exchange)
+        self._tell("started", exchange)
         try:
-            self._tell("started", exchange)
-            body, headers = await self.failover.run(self._plan(exchange), partial(self._attempt, exchange))
-            exchange.shown = self._reactor.seconds()
-            self._tell("first", exchange)
-            await self._deliver(exchange, body, headers)
+            exchange.plan = plan = self._plan(exchange)
         except RequestFault as fault:
-            self._refuse(exchange, fault.detail, tuple(fault.headers.items()))
+            self.delivery.refuse(exchange, fault.detail, tuple(fault.headers.items()))
+            self.end(exchange)
+            return
+        except BaseException:  # a bug of ours, and whoever called says so
+            self.end(exchange, Failure())
+            return
+        lease = self.failover.begin(plan) if self.straight else None
+        if lease is None or not is_straight(exchange, lease):
+            self.go_on(exchange)
+        else:
+            exchange.straight = straight = Straight(self, exchange, plan, lease)
+            straight.begin()
+
+    def leave(self, exchange: Exchange) -> None:
+        """The client hung up."""
+        if exchange.straight is not None:
+            exchange.straight.leave()
+        elif exchange.task is not None:
+            exchange.task.cancel()
+
+    def go_on(self, exchange: Exchange, rest: Rest | None = None) -> None:
+        """The failover loop makes what attempts are left: all of them, or those after ``rest``, which is left of the first."""
+        exchange.task = Deferred.fromCoroutine(self._run(exchange, rest))
+        exchange.task.addBoth(lambda result: self.end(exchange, result if isinstance(result, Failure) else None))
+
+    async def _run(self, exchange: Exchange, rest: Rest | None) -> None:
+        assert exchange.plan is not None
+        try:
+            body, headers = await self.failover.run(exchange.plan, partial(self.attempts.make, exchange), rest)
+            self.show(exchange)
+            if exchange.inbound.stream:
+                await self._pour(exchange)
+            else:
+                self.delivery.whole(exchange, body, headers)
+        except RequestFault as fault:
+            self.delivery.refuse(exchange, fault.detail, tuple(fault.headers.items()))
         except UpstreamFailure as failure:
-            self._refuse(exchange, failure.detail, verbatim=self._verbatim(exchange, failure))
+            self.delivery.fail(exchange, failure)
         except CancelledError:
             if exchange.cut is None:
                 exchange.left = True
                 raise
-            self._refuse(exchange, exchange.cut)
-        finally:
-            heartbeat.stop()
+            self.delivery.refuse(exchange, exchange.cut)
+
+    async def _pour(self, exchange: Exchange) -> None:
+        pump = exchange.pump
+        assert pump is not None
+        try:
+            self.delivery.begin(exchange)
+            await pump.pour(exchange.reply)
+        except BaseException:  # raised again
+            self.delivery.broken_off(exchange)
+            raise
+        self.delivery.poured(exchange, pump)
+
+    def show(self, exchange: Exchange) -> None:
+        """The first content is there."""
+        exchange.shown = self._reactor.seconds()
+        self._tell("first", exchange)
+
+    def end(self, exchange: Exchange, failure: Failure | None = None) -> None:
+        """The exchange is over."""
+        if exchange.beat is not None:
+            exchange.beat.exchange = None
+        try:
             self._note_holder(exchange)
             del self._exchanges[id(exchange)]
             self._record(exchange)
             if not self._exchanges:
                 self._idle.set()
+        finally:
+            assert exchange.over is not None
+            exchange.over(failure)
 
     def _tell(self, kind: str, exchange: Exchange) -> None:
         """Say how far the exchange is, if anybody watches."""
@@ -187,140 +231,6 @@ class Relay:
             limit = exchange.snapshot.settings.affinity.max_entries
             self._holders.remember(answer_id, lease.candidate.credential.id, limit)
 
-    # -- one attempt
-
-    async def _attempt(self, exchange: Exchange, lease: Lease) -> Answered:
-        settings = exchange.snapshot.settings
-        lease.candidate = spoken(lease.candidate, exchange.inbound)
-        if lease.candidate.credential.account or lease.candidate.credential.auth.startswith("oauth:"):
-            credential = await self.ready(lease.candidate.credential)
-            lease.candidate = attrs.evolve(lease.candidate, credential=credential)
-            if credential.key not in exchange.snapshot.secrets:
-                exchange.snapshot = exchange.snapshot.hiding(credential.key)
-        outbound = prepare(exchange.inbound, exchange.dialect, lease.candidate, settings, self._mint, int(self._now()))
-        exchange.lease, exchange.losses = lease, outbound.losses
-        self._tell("attempt", exchange)
-        if exchange.strict:
-            _refuse_losses(outbound.losses)
-        if outbound.request is None:
-            return await self._aside(outbound.counted_here), ESTIMATED
-        timeouts = Timeouts(
-            connect=settings.connect_timeout_seconds,
-            first_byte=settings.first_byte_timeout_seconds,
-            idle=settings.stream_idle_seconds,
-        )
-        proxy = lease.candidate.credential.proxy_url
-        response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
-        try:
-            delivery = await self._read(exchange, lease, outbound, response)
-            self.learned.note(lease.candidate, 200)
-            return delivery
-        except BaseException:  # raised again; whoever reads no more of an answer closes it
-            response.cancel()
-            raise
-
-    async def _read(self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse) -> Answered:
-        """What the upstream's answer gives: a body, a stream that has shown content, or a failure."""
-        operation = exchange.inbound.operation
-        if not 200 <= response.status < 300:
-            if operation is Operation.COUNT and response.status in NO_SUCH_CALL:
-                response.cancel()
-                return await self._aside(outbound.counted_here), ESTIMATED
-            if "location" in response.headers and 300 <= response.status < 400:
-                raise _redirected(lease, response, exchange.snapshot)
-            raise await self._judged(exchange, lease, response)
-        self.failover.observe(lease, renewal(response.headers, self._now()))
-        tried = Tried(len(exchange.trace.attempts), lease.candidate, reported=reported_cost(response.headers))
-        exchange.tried.append(tried)
-        if operation is not Operation.GENERATE:
-            body = mask_secrets(await response.read(ANSWER_LIMIT), exchange.snapshot.secrets)  # it may be an error
-            tried.counted = usage_of(body) if operation is not Operation.COUNT else None
-            return outbound.finish(body), ()
-        return await self._generate(exchange, lease, outbound, response)
-
-    async def _generate(
-        self, exchange: Exchange, lease: Lease, outbound: Outbound, response: UpstreamResponse
-    ) -> Answered:
-        if outbound.request is not None and outbound.request.reshape is not None:
-            body = outbound.request.reshape(await response.read(ANSWER_LIMIT))
-            response = respond(self._reactor, WholeAnswer(body), lease.candidate.credential.label)
-        content_type = response.headers.get("content-type", "")
-        transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
-        tried = exchange.tried[-1]
-        exchange.pump = tried.pump = pump = Pump(
-            response, transcoder, partial(mask_secrets, secrets=exchange.snapshot.secrets), self._budget
-        )
-        if exchange.inbound.stream:
-            await pump.held()
-            return b"", ()
-        return await pump.whole(), ()
-
-    async def _judged(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> UpstreamFailure:
-        self.learned.note(lease.candidate, response.status)
-        body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
-        provider = PROVIDERS[lease.candidate.credential.provider]
-        detail = provider.judge(response.status, response.headers, body, self._now())
-        return UpstreamFailure(detail, FailureKind.STATUS, response.headers, body, provider.dialect)
-
-    # -- the way up
-
-    async def _deliver(self, exchange: Exchange, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
-        reply, lease, pump = exchange.reply, exchange.lease, exchange.pump
-        assert lease is not None
-        if not exchange.inbound.stream:
-            self.failover.finish(lease)
-            length = () if reply.begun else (("Content-Length", str(len(body))),)
-            cost = cost_of(exchange)
-            priced = () if cost.source == "unknown" else (("X-Cliproxy-Cost-Usd", f"{cost.usd:.8f}"),)
-            reply.begin(200, [*JSON_HEADERS, *length, *self._headers(exchange), *priced, *headers])
-            reply.write(body)
-            return
-        assert pump is not None
-        try:
-            kind = JSON_HEADERS if exchange.inbound.alt else SSE_HEADERS
-            reply.begin(200, [*kind, *self._headers(exchange)])
-            exchange.inbound.release()
-            await pump.pour(reply)
-        except BaseException:  # raised again: whoever took a lease gives it back
-            self.failover.finish(lease, cancelled=True)
-            raise
-        exchange.failed = pump.failure.detail if pump.failure is not None else None
-        self.failover.finish(lease, pump.failure)
-
-    def _headers(self, exchange: Exchange) -> list[tuple[str, str]]:
-        """What every answer says of itself."""
-        headers = exchange.trace.headers()
-        if exchange.losses:
-            headers.append(("X-Cliproxy-Losses", str(len(exchange.losses))))
-        upstream = exchange.trace.waited + sum(attempt.seconds for attempt in exchange.trace.attempts)
-        overhead = self._reactor.seconds() - exchange.started - upstream
-        headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, overhead) * 1000:.1f}"))
-        if exchange.admission is not None:
-            headers += exchange.admission.headers(exchange.dialect.name, self._reactor.seconds())
-        return headers
-
-    def _verbatim(self, exchange: Exchange, failure: UpstreamFailure) -> bytes:
-        """The upstream's own error body, where the client speaks its dialect."""
-        same = failure.dialect == exchange.dialect.name
-        return failure.body if same and is_container(failure.body) else b""
-
-    def _refuse(
-        self, exchange: Exchange, detail: ErrorDetail, headers: tuple[tuple[str, str], ...] = (), verbatim: bytes = b""
-    ) -> None:
-        """Answer with an error: as an HTTP status while that is possible, in the stream once it has begun."""
-        reply, dialect = exchange.reply, exchange.dialect
-        exchange.failed = detail
-        if not reply.begun:
-            body = verbatim or dumps(dialect.encode_error(detail))
-            retry = [("Retry-After", retry_after(detail.retry_after))] if detail.retry_after else []
-            length = ("Content-Length", str(len(body)))
-            reply.begin(detail.status, [*JSON_HEADERS, length, *retry, *self._headers(exchange), *headers])
-            reply.write(body)
-        elif exchange.inbound.stream:
-            reply.write(b"".join(map(dialect.frame, dialect.terminal_error(detail))))
-        else:
-            reply.write(verbatim or dumps(dialect.encode_error(detail)))
-
     def _record(self, exchange: Exchange) -> None:
         """What became of it, once, for whoever keeps books."""
         record = record_of(exchange, self._reactor.seconds(), self._now())
@@ -331,9 +241,12 @@ class Relay:
             usd = record.cost.spent + sum(usd for _, usd in record.used.values())
             exchange.admission.settle(tokens, usd, record.time)
         self.account(record)
-        if exchange.snapshot.settings.debug and exchange.losses:
+        if exchange.snapshot.settings.debug:
             self._log.debug(
-                "[{id}] lost in translation: {losses}", id=exchange.id, losses=visible(_named(exchange.losses))
+                "[{id}] way={way} lost in translation: {losses}",
+                id=exchange.id,
+                way="straight" if exchange.went_straight else "loop",
+                losses=visible(named(exchange.losses)) or "nothing",
             )
 
     # -- shutdown
@@ -358,41 +271,10 @@ class Relay:
         for exchange in list(self._exchanges.values()):
             if exchange.pump is not None and exchange.reply.begun and exchange.inbound.stream:
                 exchange.pump.cut(detail)
-            elif exchange.task is not None:
+            else:
                 exchange.cut = detail
-                exchange.task.cancel()
+                self.leave(exchange)
 
 
 def _unread(record: Record) -> None:
     """Nobody keeps books."""
-
-
-def is_container(data: bytes) -> bool:
-    """Whether ``data`` is a JSON object, or an array such as Google puts its errors in."""
-    try:
-        return isinstance(loads(data), dict | list)
-    except InvalidJSON:
-        return False
-
-
-def _redirected(lease: Lease, response: UpstreamResponse, snapshot: Snapshot) -> RequestFault:
-    """A redirect is not followed, for a key would go with the request: the operator corrects the address."""
-    target = response.headers["location"].partition("?")[0].partition("#")[0]  # a query may hold a key
-    where = mask_secrets(target[:300].encode("latin-1", "replace"), snapshot.secrets)
-    sentence = f"the upstream redirects to {visible(where.decode('latin-1'))}; correct the base-url of"
-    return RequestFault(ErrorDetail(502, f"{sentence} {lease.candidate.credential.label}"))
-
-
-def _named(losses: Sequence[Loss]) -> str:
-    return "; ".join(f"{loss.what} at {loss.where}" if loss.where else loss.what for loss in losses)
-
-
-def _refuse_losses(losses: Sequence[Loss]) -> None:
-    """``strict-translation``.
-
-    :raises NotExpressible: naming every loss of meaning.
-    """
-    meant = [loss for loss in losses if loss.meaning]
-    if meant:
-        sentence = f"strict-translation: the upstream's dialect cannot say {_named(meant)}"
-        raise NotExpressible(ErrorDetail(400, sentence, code="loss_of_meaning", param=meant[0].where or None))

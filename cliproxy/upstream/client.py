@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.abstract import isIPAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IReactorThreads, IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
@@ -14,10 +15,11 @@ from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
-from cliproxy.errors import FailureKind, UpstreamFailure
+from cliproxy.errors import UpstreamFailure
 from cliproxy.providers.interface import UpstreamRequest
+from cliproxy.upstream.begun import Begun
 from cliproxy.upstream.egress import TLS, Dial, Egress
-from cliproxy.upstream.http11 import Sending, Timeouts
+from cliproxy.upstream.http11 import Sending, Taker, Timeouts
 from cliproxy.upstream.idle import Idle, most_idle
 from cliproxy.upstream.local import LocalAnswer, LocalUpstream, respond
 from cliproxy.upstream.names import NamedEndpoint, Names
@@ -83,34 +85,45 @@ class Client:
         :param sent: called when the request leaves over a connection; a replay calls it again.
         :raises UpstreamFailure: no answer could be had (kind TRANSPORT); its message says why and holds no credential.
         """
-        if self._closed:
-            raise UpstreamFailure.transport("nothing is sent upstream any more: cliproxy is stopping")
-        if self._local:
-            scheme = request.url.partition(":")[0]
-            upstream = self._local.get(scheme)
-            if upstream is not None:
-                return respond(self._reactor, upstream(request), scheme)
+        waiting = _Waiting()
+        sending = self.begin(request, waiting, proxy_url=proxy_url, timeouts=timeouts, decode=decode, sent=sent)
+        waiting.sending = sending
+        return await waiting.head
+
+    def begin(
+        self,
+        request: UpstreamRequest,
+        taker: Taker,
+        *,
+        proxy_url: str = "",
+        timeouts: Timeouts,
+        decode: bool = True,
+        sent: Callable[[], None] | None = None,
+    ) -> Begun:
+        """:meth:`send` without waiting: ``taker`` is told what becomes of the request, perhaps before this returns."""
+        begun = Begun(taker, timeouts, sent)
         try:
-            target = parse_target(request.url)
-            egress = self._egress(proxy_url, target)
-            head = self._head(request, target, egress, decode)
-        except InvalidURL as fault:
-            raise UpstreamFailure.transport(str(fault)) from None
-        except ProtocolFault as fault:
-            raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
-        sending = Sending(head, request.body, timeouts, request.method == "HEAD", decode)
-        connection = egress.take(target)
-        sent = sent or _nothing
-        if connection is not None:
-            sent()
+            if self._closed:
+                raise UpstreamFailure.transport("nothing is sent upstream any more: cliproxy is stopping")
+            if self._local:
+                scheme = request.url.partition(":")[0]
+                upstream = self._local.get(scheme)
+                if upstream is not None:
+                    taker.answered(respond(self._reactor, upstream(request), scheme))
+                    return begun
             try:
-                return await connection.request(sending)
-            except UpstreamFailure as failure:
-                if failure.kind is not FailureKind.STALE:
-                    raise
-        connection = await egress.connect(target, timeouts.connect)
-        sent()
-        return await connection.request(sending)
+                target = parse_target(request.url)
+                egress = self._egress(proxy_url, target)
+                head = self._head(request, target, egress, decode)
+            except InvalidURL as fault:
+                raise UpstreamFailure.transport(str(fault)) from None
+            except ProtocolFault as fault:
+                raise UpstreamFailure.transport(f"nothing was sent to {request.url.split('?')[0]}: {fault}") from None
+        except UpstreamFailure as failure:
+            taker.failed(failure)
+            return begun
+        begun.send(Sending(head, request.body, timeouts, request.method == "HEAD", decode), egress, target)
+        return begun
 
     def agent(self, proxy_url: str = "", *, timeout: float = 10.0) -> IAgent:
         """An agent (for treq) whose connections leave by the same egress. It does not keep them.
@@ -183,8 +196,22 @@ class Client:
         return egress
 
 
-def _nothing() -> None:
-    """For those who do not ask when a request leaves."""
+class _Waiting:
+    """Waits for the head of an answer; cancelled, it gives the request up."""
+
+    def __init__(self) -> None:
+        self.head: Deferred[UpstreamResponse] = Deferred(self._cancel)
+        self.sending: Begun | None = None
+
+    def _cancel(self, _: object) -> None:
+        if self.sending is not None:
+            self.sending.cancel()
+
+    def answered(self, response: UpstreamResponse) -> None:
+        self.head.callback(response)
+
+    def failed(self, failure: Exception) -> None:
+        self.head.errback(failure)
 
 
 @implementer(IAgentEndpointFactory)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Final, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IConsumer, IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -58,6 +57,17 @@ class Sending:
     decode: bool
 
 
+class Taker(Protocol):
+    """Who is told what becomes of a request. One of the two is called, once, unless the request is given up before."""
+
+    def answered(self, response: UpstreamResponse) -> None:
+        """The head of the answer is there."""
+
+    def failed(self, failure: Exception) -> None:
+        """There is no answer: an UpstreamFailure says why, of the kind STALE when a connection used before died without a
+        byte. Anything else is a bug of ours."""
+
+
 class Owner(Protocol):
     """Who keeps connections."""
 
@@ -88,7 +98,7 @@ class Connection(TwistedProtocol):
         self._owner = owner
         self._used = False  # carried an exchange before the present one
         self._sending: Sending | None = None
-        self._waiting: Deferred[UpstreamResponse] | None = None  # for the head of the answer
+        self._waiting: Taker | None = None  # for the head of the answer
         self._heard = False  # any byte of the present answer
         self._head = b""
         self._interim = 0  # bytes of 1xx heads
@@ -104,18 +114,13 @@ class Connection(TwistedProtocol):
 
     # The request.
 
-    def request(self, sending: Sending) -> Deferred[UpstreamResponse]:
-        """Send a request.
-
-        :return: fires when the head of the answer is there; fails with :class:`UpstreamFailure`, of the kind STALE when
-            a connection used before died without a byte. Cancelling it closes the connection.
-        """
+    def ask(self, sending: Sending, taker: Taker) -> None:
+        """Send a request; ``taker`` is told what becomes of it."""
         assert self._sending is None and self._response is None and not self.closed
         self._sending = sending
         self._heard = False
         self._interim = 0
-        waiting: Deferred[UpstreamResponse] = Deferred(self._cancelled)
-        self._waiting = waiting
+        self._waiting = taker
         self._await(sending.timeouts.first_byte)
         if len(sending.head) + len(sending.body) <= WRITE_AT_ONCE:
             write_now(self.transport, sending.head + sending.body)
@@ -123,7 +128,11 @@ class Connection(TwistedProtocol):
             self.transport.write(sending.head)
             self._upload = _Upload(self, sending.body)
             self._upload.start(self.transport)
-        return waiting
+
+    def give_up(self) -> None:
+        """Nobody waits for the answer any more: the connection is closed."""
+        self._waiting = None
+        self.abort()
 
     def uploaded(self, whole: bool) -> None:
         """A large body moved on. While it does, the upstream is not silent, it is listening."""
@@ -131,10 +140,6 @@ class Connection(TwistedProtocol):
             self._await(self._sending.timeouts.first_byte)
         if whole:
             self._upload = None
-
-    def _cancelled(self, _: object) -> None:
-        self._waiting = None
-        self.abort()
 
     # The answer.
 
@@ -193,7 +198,7 @@ class Connection(TwistedProtocol):
         # What came with the head goes in before anybody can ask for it: a small answer is complete, and its connection
         # free, by the time it is looked at.
         self._take(body, data)
-        waiting.callback(response)
+        waiting.answered(response)
 
     def _take(self, body: Body, data: bytes) -> None:
         """Pass on what ``data`` holds of the body, its end included."""
@@ -231,7 +236,7 @@ class Connection(TwistedProtocol):
         self._body = None
         self.abort()
         if waiting is not None:
-            waiting.errback(failure)
+            waiting.failed(failure)
         if response is not None:
             response.finished(failure)
 

@@ -78,6 +78,12 @@ class Metrics:
         self._attempts = Counter(
             "cliproxy_attempts", "Attempts, by credential and status.", ["credential", "status"], registry=registry
         )
+        self._ways = Counter(
+            "cliproxy_ways",
+            "Requests by the way they took: straight, or through the failover loop.",
+            ["way"],
+            registry=registry,
+        )
         self._affinity = Counter("cliproxy_affinity", "How conversations kept home.", ["result"], registry=registry)
         self._losses = Counter("cliproxy_losses", "Meanings that could not be said.", ["pair"], registry=registry)
         self._cost = Counter(
@@ -99,6 +105,7 @@ class Metrics:
             self._child(self._first, *group).observe(record.first)
         self._child(self._requests, record.client, record.dialect, record.upstream_dialect, str(record.status)).inc()
         self._child(self._affinity, record.affinity).inc()
+        self._child(self._ways, "straight" if record.straight else "loop").inc()
         if record.losses:
             self._child(self._losses, f"{record.dialect}-{record.upstream_dialect}").inc(len(record.losses))
         for attempt in record.attempts:
