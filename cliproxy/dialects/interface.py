@@ -16,6 +16,7 @@ from cliproxy.dialects.members import integer
 from cliproxy.dialects.toolids import NameRules
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import ToolCallPart
+from cliproxy.ir.embeddings import EmbeddingAnswer, EmbeddingRequest
 from cliproxy.ir.events import Event
 from cliproxy.ir.held import Held
 from cliproxy.ir.loss import Loss
@@ -196,6 +197,25 @@ class Counting:
     vocabulary: str = "o200k_base"
 
 
+NOT_EMBEDDINGS = ErrorDetail(502, "upstream answer holds no embeddings")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Embeddings:
+    """A dialect's embeddings.
+
+    :ivar decode_request: reads a client's body; RequestFault with the path of what is no text.
+    :ivar encode_request: writes an upstream's body, for its model of this name.
+    :ivar decode_answer: reads an upstream's answer; UpstreamFailure (:data:`NOT_EMBEDDINGS`) when it holds none.
+    :ivar encode_answer: writes a client's answer, given its body and the model's name to report.
+    """
+
+    decode_request: Callable[[JSONObject], EmbeddingRequest]
+    encode_request: Callable[[EmbeddingRequest, str], JSONObject]
+    decode_answer: Callable[[JSONObject], EmbeddingAnswer]
+    encode_answer: Callable[[EmbeddingAnswer, JSONObject, str], JSONObject]
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class ThinkingFields:
     """Where a dialect keeps the wish to think (thinking.md 3, 7). Bodies are changed in place; members of a wrong type count as
@@ -241,6 +261,7 @@ class Dialect:
     :ivar counting: how tokens are counted.
     :ivar thinking: where a body keeps the wish to think.
     :ivar passthrough: what is changed where the other side speaks the dialect too.
+    :ivar embeddings: None where the vendor has none.
     :ivar ends_with_done: ``[DONE]`` ends a stream; the others ignore it (streaming.md 1).
     :ivar echoes_request: an answer repeats what was asked.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
@@ -264,5 +285,6 @@ class Dialect:
     counting: Counting
     thinking: ThinkingFields
     passthrough: Passthrough
+    embeddings: Embeddings | None = None
     ends_with_done: bool = False
     echoes_request: bool = False

@@ -17,15 +17,16 @@ import binascii
 import re
 from typing import Final
 
+import attrs
+
 from cliproxy.ir.content import Signature
 
 #: Tells Gemini to skip the check, on calls that no Gemini model signed (Google's documented escape).
 SENTINEL: Final = "skip_thought_signature_validator"
 
 _BYPASS: Final = frozenset({SENTINEL, "context_engineering_is_the_way_to_go"})
-_VENDOR: Final = {"openai": "openai", "responses": "openai", "claude": "claude", "gemini": "gemini"}
 
-_ORIGINS: Final = frozenset((*_VENDOR.values(), "bypass", "unknown"))
+_ORIGINS: Final = frozenset(("openai", "claude", "gemini", "bypass", "unknown"))
 
 _MARK: Final = b"cliproxy:"
 _WRAPPED: Final = base64.b64encode(_MARK).decode()
@@ -139,38 +140,41 @@ def _opened(raw: bytes, tag: int) -> bytes | None:
     return None
 
 
-def vendor(value: str, dialect: str) -> str:
-    """Whose a signature in a client's history is (dialects.md 11), for a client that speaks ``dialect``.
+@attrs.frozen(kw_only=True)
+class Slot:
+    """A dialect's opaque place for signatures.
 
-    ``openai``, ``claude``, ``gemini``, ``bypass`` or ``unknown``. A Gemini thought that shows no other vendor is
-    Gemini's; a Claude block or a Responses item that shows none is unknown: what to do with it is for the target.
+    :ivar vendor: whose signatures its upstreams give.
+    :ivar assumed: whose a client's value is that shows no vendor; of what is unknown the target decides what to do with it.
+    :ivar wrapped: whose signatures go to its clients in an envelope, unless they show their vendor.
+    :ivar as_bytes: clients read the value as base64, and spell it URL-safe.
     """
-    return replayed(value, dialect).origin
+
+    vendor: str
+    assumed: str = "unknown"
+    wrapped: frozenset[str] = frozenset()
+    as_bytes: bool = False
 
 
-def replayed(value: str, dialect: str) -> Signature:
-    """A signature as a client of ``dialect`` sent it back: unwrapped, with its vendor."""
+def replayed(value: str, slot: Slot) -> Signature:
+    """A signature as a client sent it back: unwrapped, with its vendor (dialects.md 11)."""
     inner = unwrap(value)
     if inner is not None:
         return inner
     shown = shown_vendor(value)
-    if shown == "claude" and dialect == "gemini":
+    if shown == "claude" and slot.as_bytes:
         return Signature(shown, standard_base64(value))
-    return Signature(shown or ("gemini" if dialect == "gemini" else "unknown"), value)
+    return Signature(shown or slot.assumed, value)
 
 
-def minted(value: str, dialect: str) -> Signature:
-    """A signature as an upstream of ``dialect`` gave it: its own, unless it is an envelope or shows another vendor."""
-    return unwrap(value) or Signature(shown_vendor(value) or _VENDOR[dialect], value)
+def minted(value: str, slot: Slot) -> Signature:
+    """A signature as an upstream gave it: its own, unless it is an envelope or shows another vendor."""
+    return unwrap(value) or Signature(shown_vendor(value) or slot.vendor, value)
 
 
-def carried(signature: Signature, dialect: str) -> str | None:
-    """The value to put in the opaque slot of a client that speaks ``dialect``; None when it cannot be carried."""
+def carried(signature: Signature, slot: Slot) -> str | None:
+    """The value to put in the slot of a client; None when it cannot be carried."""
     value = signature.value
-    if dialect == "gemini":
-        if signature.origin == "openai" and shown_vendor(value) != "openai":
-            return wrap(signature)
-        return value if fits_gemini(value) else None
-    if dialect == "claude" and signature.origin in ("openai", "gemini") and shown_vendor(value) != signature.origin:
+    if signature.origin in slot.wrapped and shown_vendor(value) != signature.origin:
         return wrap(signature)
-    return value
+    return value if not slot.as_bytes or fits_gemini(value) else None

@@ -11,7 +11,6 @@ from typing import Final, cast
 
 import attrs
 
-from cliproxy.dialects import embeddings
 from cliproxy.dialects.interface import AnswerContext, Dialect, EncodeContext, Mint
 from cliproxy.dialects.labelled import Labelled
 from cliproxy.dialects.registry import DIALECTS, RESPONSES
@@ -245,22 +244,21 @@ def _count_answer(source: Dialect, target: Dialect, data: bytes) -> bytes:
 
 
 def _embedding(outbound: Outbound, inbound: Inbound, candidate: Candidate, same: bool) -> JSONObject:
-    """Embeddings: passed through in one dialect, converted between OpenAI's and Google's.
+    """Embeddings: passed through in one dialect, converted between two that have them.
 
     :raises RequestFault: 501, the provider's dialect has none; 400, the input cannot be sent.
     """
-    if outbound.source.name not in ("openai", "gemini"):
+    theirs, ours = outbound.source.embeddings, outbound.target.embeddings
+    if theirs is None or ours is None:
         raise RequestFault.bad("this model's provider has no embeddings", status=501)
     if same:
         body = inbound.take()
         outbound.source.passthrough.edit_request(body, model=candidate.model, stream=False)
         return body
-    if outbound.source.name == "gemini":
-        outbound.finish = lambda data: dumps(embeddings.openai_answer(_object(data), inbound.body, inbound.model))
-        return embeddings.gemini_request(inbound.body, candidate.model)
-    batch = "requests" in inbound.body
-    outbound.finish = lambda data: dumps(embeddings.gemini_answer(_object(data), batch=batch))
-    return embeddings.openai_request(inbound.body, candidate.model, batch=batch)
+    outbound.finish = lambda data: dumps(
+        ours.encode_answer(theirs.decode_answer(_object(data)), inbound.body, inbound.model)
+    )
+    return theirs.encode_request(ours.decode_request(inbound.body), candidate.model)
 
 
 def _object(data: bytes) -> JSONObject:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cliproxy.dialects import signatures
+from cliproxy.dialects import claude, gemini, responses
 from cliproxy.dialects.signatures import (
     SENTINEL,
     carried,
@@ -20,10 +20,11 @@ from cliproxy.dialects.signatures import (
     replayed,
     standard_base64,
     unwrap,
-    vendor,
     wrap,
 )
 from cliproxy.ir.content import Signature
+
+SLOTS = {"claude": claude.signed.SLOT, "gemini": gemini.signed.SLOT, "responses": responses.signed.SLOT}
 
 OPENAI = "gAAAAABpexample-encrypted_aa"
 #: How the vendors' own begin: documented examples, cut short.
@@ -52,7 +53,7 @@ GEMINI = base64.b64encode(b"\x12\xb7\x01\x0a\xb4\x01\x01\xbe\x3e\xf6" + bytes(ra
 )
 def test_vendor(value: str, dialect: str, expected: str) -> None:
     """A signature's vendor is read off the value, and off the client's dialect where the value does not show it."""
-    assert vendor(value, dialect) == expected
+    assert replayed(value, SLOTS[dialect]).origin == expected
 
 
 @pytest.mark.parametrize(
@@ -95,51 +96,51 @@ class Travelling(SynchronousTestCase):
     """Every vendor's signature through every client, and back."""
 
     def assert_round_trip(self, value: str, upstream: str, client: str) -> None:
-        shown = carried(minted(value, upstream), client)
+        shown = carried(minted(value, SLOTS[upstream]), SLOTS[client])
         assert shown is not None
-        back = replayed(shown, client)
-        self.assertEqual((back.origin, back.value), (minted(value, upstream).origin, value))
+        back = replayed(shown, SLOTS[client])
+        self.assertEqual((back.origin, back.value), (minted(value, SLOTS[upstream]).origin, value))
 
     def test_recognisable_signatures_travel_raw(self) -> None:
         """A signature that shows its vendor reaches every client as it is, and is its vendor's when it returns."""
         for value, upstream in ((OPENAI, "responses"), (CLAUDE, "claude"), (GEMINI, "gemini")):
             for client in ("claude", "gemini", "responses"):
                 with self.subTest(upstream=upstream, client=client):
-                    self.assertEqual(carried(minted(value, upstream), client), value)
+                    self.assertEqual(carried(minted(value, SLOTS[upstream]), SLOTS[client]), value)
                     self.assert_round_trip(value, upstream, client)
 
     def test_unrecognisable_signatures_are_wrapped_for_claude_clients(self) -> None:
         """What shows no vendor goes to a Claude client in an envelope and comes home from it."""
         for value, upstream in (("QUJD", "gemini"), ("any bytes, even these: é", "responses")):
             with self.subTest(upstream=upstream):
-                self.assertNotEqual(carried(minted(value, upstream), "claude"), value)
+                self.assertNotEqual(carried(minted(value, SLOTS[upstream]), SLOTS["claude"]), value)
                 self.assert_round_trip(value, upstream, "claude")
 
     def test_openai_signatures_that_are_no_fernet_are_wrapped_for_gemini_clients(self) -> None:
         """Google's SDK reads the envelope where it could not read the value."""
         value = "not base64 at all"
-        shown = carried(minted(value, "responses"), "gemini")
+        shown = carried(minted(value, SLOTS["responses"]), SLOTS["gemini"])
         assert shown is not None
         self.assertTrue(fits_gemini(shown))
         self.assert_round_trip(value, "responses", "gemini")
 
     def test_pinned_slots_are_raw(self) -> None:
         """``encrypted_content``, and Anthropic's signatures in ``thoughtSignature``, are never wrapped."""
-        self.assertEqual(carried(Signature("claude", "RXhhbXBsZQ=="), "gemini"), "RXhhbXBsZQ==")
-        self.assertEqual(carried(Signature("claude", "QUJDREVG"), "responses"), "QUJDREVG")
-        self.assertEqual(carried(Signature("gemini", "QUJDREVG"), "responses"), "QUJDREVG")
+        self.assertEqual(carried(Signature("claude", "RXhhbXBsZQ=="), SLOTS["gemini"]), "RXhhbXBsZQ==")
+        self.assertEqual(carried(Signature("claude", "QUJDREVG"), SLOTS["responses"]), "QUJDREVG")
+        self.assertEqual(carried(Signature("gemini", "QUJDREVG"), SLOTS["responses"]), "QUJDREVG")
 
     def test_what_googles_sdk_cannot_read_is_left_out(self) -> None:
         """A signature of Anthropic's that is not base64 does not reach a Gemini client."""
-        self.assertIsNone(carried(Signature("claude", "zzz"), "gemini"))
+        self.assertIsNone(carried(Signature("claude", "zzz"), SLOTS["gemini"]))
 
     def test_a_claude_signature_returns_from_google_in_the_standard_alphabet(self) -> None:
         """What Google's SDK spelt URL-safe is Anthropic's to the byte again."""
-        self.assertEqual(replayed("-_8gY2xhdWRlLXg=", "gemini"), Signature("claude", "+/8gY2xhdWRlLXg="))
+        self.assertEqual(replayed("-_8gY2xhdWRlLXg=", SLOTS["gemini"]), Signature("claude", "+/8gY2xhdWRlLXg="))
 
     def test_an_envelope_from_an_upstream_is_opened(self) -> None:
         """Behind another such proxy, the envelope is not taken for the upstream's own signature."""
-        self.assertEqual(minted(wrap(Signature("gemini", "QUJD")), "claude"), Signature("gemini", "QUJD"))
+        self.assertEqual(minted(wrap(Signature("gemini", "QUJD")), SLOTS["claude"]), Signature("gemini", "QUJD"))
 
     def test_a_forged_envelope_is_a_plain_value(self) -> None:
         """An envelope that names no vendor, or is cut, is taken for an ordinary value."""
@@ -147,4 +148,4 @@ class Travelling(SynchronousTestCase):
         self.assertIsNone(unwrap(forged))
         self.assertIsNone(unwrap(base64.b64encode(b"cliproxy:no colon").decode()))
         self.assertIsNone(unwrap(base64.b64encode(b"cliproxy:\xff\xfe:x").decode()))
-        self.assertEqual(signatures.vendor(forged, "claude"), "unknown")
+        self.assertEqual(replayed(forged, SLOTS["claude"]).origin, "unknown")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from cliproxy.dialects import arguments, media, signatures
+from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, numbered, objects, text
 from cliproxy.errors import RequestFault
@@ -120,7 +121,7 @@ def _thinking(block: JSONObject, path: str, _: Mint) -> list[Part]:
     return [
         ReasoningPart(
             text(block.get("thinking")) or "",
-            signature=signatures.replayed(value, "claude") if value else None,
+            signature=signatures.replayed(value, SLOT) if value else None,
             from_dialect="claude",
         )
     ]

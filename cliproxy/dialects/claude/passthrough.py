@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cliproxy.dialects import signatures
+from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.interface import Passthrough
 from cliproxy.jsontypes import JSON, JSONObject
 
@@ -39,7 +40,7 @@ def _is_foreign(block: JSON) -> bool:
     if not isinstance(block, dict) or block.get("type") != "thinking":
         return False
     value = block.get("signature")
-    return not value or signatures.replayed(str(value), "claude").origin in ("openai", "gemini", "bypass")
+    return not value or signatures.replayed(str(value), SLOT).origin in ("openai", "gemini", "bypass")
 
 
 def _is_mid_answer(payload: JSONObject) -> bool:

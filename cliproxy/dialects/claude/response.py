@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from cliproxy.dialects import arguments, faults, finishes, signatures, token_counts
+from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects, text
@@ -114,7 +115,7 @@ def _read_block(block: JSONObject, mint: Mint) -> Part | None:
         value = filled(block.get("signature"))
         return ReasoningPart(
             text(block.get("thinking")) or "",
-            signature=signatures.minted(value, "claude") if value else None,
+            signature=signatures.minted(value, SLOT) if value else None,
             from_dialect="claude",
         )
     if kind == "redacted_thinking":
@@ -173,7 +174,7 @@ def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:
     if isinstance(part, ReasoningPart):
         if part.redacted is not None:
             return {"type": "redacted_thinking", "data": part.redacted}
-        value = signatures.carried(part.signature, "claude") if part.signature is not None else None
+        value = signatures.carried(part.signature, SLOT) if part.signature is not None else None
         return {"type": "thinking", "thinking": part.text, "signature": value or ""} if part.text or value else None
     if isinstance(part, OpaquePart):
         asked.losses.append(Loss(f"{part.origin} part"))

@@ -16,6 +16,7 @@ from cliproxy.dialects.claude.response import (
     write_finish,
     write_usage,
 )
+from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.interface import AnswerContext, Mint, Payload
 from cliproxy.dialects.members import filled, integer, member
 from cliproxy.ir.content import Signature
@@ -190,7 +191,7 @@ class ClaudeStreamDecoder:
 
     def _sign(self, block: _Block, value: JSON) -> None:
         if isinstance(value, str) and value and block.kind == "reasoning":
-            block.signature = signatures.minted(value, "claude")
+            block.signature = signatures.minted(value, SLOT)
 
     def _block_stop(self, payload: JSONObject) -> list[Event]:
         block = self._blocks.pop(integer(payload.get("index")), None)
@@ -338,7 +339,7 @@ class ClaudeStreamEncoder:
             self._custom = None
             out += self._delta(written)
         if event.signature is not None and self._kind == "reasoning":
-            value = signatures.carried(event.signature, "claude")
+            value = signatures.carried(event.signature, SLOT)
             if value:
                 delta = {"type": "signature_delta", "signature": value}
                 out.append({"type": "content_block_delta", "index": self._index, "delta": delta})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cliproxy.dialects.gemini.counting import COUNTING
 from cliproxy.dialects.gemini.decode_request import decode_request
+from cliproxy.dialects.gemini.embeddings import EMBEDDINGS
 from cliproxy.dialects.gemini.encode_request import encode_request
 from cliproxy.dialects.gemini.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.gemini.held import held_state
@@ -42,4 +43,5 @@ DIALECT = Dialect(
     counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
+    embeddings=EMBEDDINGS,
 )

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from cliproxy.dialects import arguments, media
+from cliproxy.dialects.gemini.signed import SLOT
 from cliproxy.dialects.gemini.spelling import of
 from cliproxy.dialects.members import filled, member
-from cliproxy.dialects.signatures import standard_base64
+from cliproxy.dialects.signatures import Slot, standard_base64
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart
 from cliproxy.jsontypes import JSON, JSONObject
 
 #: Reads a signature: as replayed by a client, or as minted by an upstream.
-Sign = Callable[[str, str], Signature]
+Sign = Callable[[str, Slot], Signature]
 
 
 def said_again(parts: list[JSON]) -> set[int]:
@@ -37,7 +38,7 @@ def said_again(parts: list[JSON]) -> set[int]:
 def read_signature(part: JSONObject, sign: Sign) -> Signature | None:
     """``thoughtSignature``."""
     value = filled(of(part, "thoughtSignature", "thought_signature"))
-    return sign(value, "gemini") if value else None
+    return sign(value, SLOT) if value else None
 
 
 def read_part(part: JSONObject, sign: Sign) -> Part:

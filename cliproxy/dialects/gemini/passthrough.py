@@ -8,6 +8,7 @@ from typing import Final
 from cliproxy.dialects import signatures
 from cliproxy.dialects.gemini.parts import said_again
 from cliproxy.dialects.gemini.response import unwrapped
+from cliproxy.dialects.gemini.signed import SLOT
 from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.interface import AnswerContext, Passthrough
 from cliproxy.dialects.members import filled
@@ -90,7 +91,7 @@ def _mended_parts(parts: list[JSON]) -> list[JSON]:
             continue
         calls = of(part, "functionCall", "function_call") is not None
         signature = filled(of(part, "thoughtSignature", "thought_signature"))
-        foreign = signature is not None and signatures.replayed(signature, "gemini").origin in ("openai", "claude")
+        foreign = signature is not None and signatures.replayed(signature, SLOT).origin in ("openai", "claude")
         if foreign and part.get("thought") is True:
             continue
         if foreign:

@@ -9,6 +9,7 @@ from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.gemini.encode_contents import write_media
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
+from cliproxy.dialects.gemini.signed import SLOT
 from cliproxy.dialects.gemini.spelling import of, parts_of
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, objects
@@ -238,7 +239,7 @@ def write_call(call: ToolCallPart, asked: AnswerContext) -> JSONObject:
 
 def signed(part: JSONObject, signature: Signature | None) -> JSONObject:
     """``part`` with ``thoughtSignature``, where there is one that Google's SDK can read."""
-    value = signatures.carried(signature, "gemini") if signature is not None else None
+    value = signatures.carried(signature, SLOT) if signature is not None else None
     if value is not None:
         part["thoughtSignature"] = value
     return part

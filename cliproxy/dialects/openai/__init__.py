@@ -6,6 +6,7 @@ from cliproxy.dialects.interface import Dialect, Payload, StreamEnd
 from cliproxy.dialects.openai.counting import COUNTING
 from cliproxy.dialects.openai.decode_request import decode_request
 from cliproxy.dialects.openai.decode_stream import StreamDecoder
+from cliproxy.dialects.openai.embeddings import EMBEDDINGS
 from cliproxy.dialects.openai.encode_request import encode_request
 from cliproxy.dialects.openai.encode_stream import StreamEncoder
 from cliproxy.dialects.openai.errors import decode_error, encode_error, terminal_error
@@ -44,5 +45,6 @@ DIALECT = Dialect(
     counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
+    embeddings=EMBEDDINGS,
     ends_with_done=True,
 )

@@ -10,6 +10,7 @@ from cliproxy.dialects import media, signatures
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import content_parts, filled, member, numbered, objects, text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
+from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
     MediaPart,
@@ -161,7 +162,7 @@ class Conversation:
 def read_reasoning(item: JSONObject) -> ReasoningPart:
     """A reasoning item as a client sends it back: summary (else the reasoning itself), and whose proof it carries."""
     sealed = filled(item.get("encrypted_content"))
-    signature = signatures.replayed(sealed, "responses") if sealed else None
+    signature = signatures.replayed(sealed, SLOT) if sealed else None
     return ReasoningPart(reasoning_text(item), signature=signature, from_dialect="responses")
 
 

@@ -17,6 +17,7 @@ from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
 from cliproxy.dialects.responses.items import read_created, read_finish, read_usage
 from cliproxy.dialects.responses.response import call_text, cut_by_error, failure, read_call
+from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import (
     Event,
@@ -289,7 +290,7 @@ class StreamDecoder:
         key = self._open(item, "reasoning", out)
         if text:
             out.append(PartDelta(key, text))
-        out.append(PartEnded(key, signatures.minted(sealed, "responses") if sealed else None))
+        out.append(PartEnded(key, signatures.minted(sealed, SLOT) if sealed else None))
         item.key = None
 
     # ends of the response

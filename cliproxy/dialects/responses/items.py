@@ -10,6 +10,7 @@ from cliproxy.dialects import arguments, finishes, signatures, token_counts
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.members import filled, member, number
 from cliproxy.dialects.responses.decode_items import redacted_envelope
+from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.dialects.toolids import custom_input
 from cliproxy.ir.content import MediaPart, Signature
 from cliproxy.ir.events import Finish
@@ -169,7 +170,7 @@ def reasoning_item(id_: str, text: str, sealed: str | None) -> JSONObject:
 
 def sealed_form(signature: Signature | None) -> str | None:
     """``encrypted_content``: the vendor's proof, in the form in which it comes home."""
-    return signatures.carried(signature, "responses") if signature is not None else None
+    return signatures.carried(signature, SLOT) if signature is not None else None
 
 
 def signed_call(call_id: str, signature: Signature | None) -> tuple[str, Signature | None]:

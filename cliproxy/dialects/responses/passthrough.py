@@ -6,6 +6,7 @@ import attrs
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import Passthrough
+from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.jsontypes import JSON, JSONObject
 
 
@@ -32,7 +33,7 @@ def _is_foreign(item: JSON) -> bool:
     if not isinstance(item, dict) or item.get("type") != "reasoning":
         return False
     value = item.get("encrypted_content")
-    return not value or signatures.replayed(str(value), "responses").origin in ("claude", "gemini", "bypass")
+    return not value or signatures.replayed(str(value), SLOT).origin in ("claude", "gemini", "bypass")
 
 
 def _is_mid_answer(payload: JSONObject) -> bool:

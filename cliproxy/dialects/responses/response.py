@@ -10,6 +10,7 @@ from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
+from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -66,7 +67,7 @@ def read_item(item: JSONObject, mint: Mint) -> list[Part]:
         return _spoken(item)
     if kind == "reasoning":
         sealed = filled(item.get("encrypted_content"))
-        signature = signatures.minted(sealed, "responses") if sealed else None
+        signature = signatures.minted(sealed, SLOT) if sealed else None
         return [ReasoningPart(reasoning_text(item), signature=signature, from_dialect="responses")]
     if kind == "image_generation_call" and filled(item.get("result")):
         return [read_image(item)]

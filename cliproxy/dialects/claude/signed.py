@@ -1,0 +1,7 @@
+"""Anthropic's ``signature`` (dialects.md 11)."""
+
+from __future__ import annotations
+
+from cliproxy.dialects.signatures import Slot
+
+SLOT = Slot(vendor="claude", wrapped=frozenset(("openai", "gemini")))
