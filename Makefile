@@ -26,7 +26,7 @@ run: .venv/.run
 quick: .venv/.test
 	$(PYTHON_IN) -m pytest --quick $(ARGS)
 
-test: .venv/.test
+test: .venv/.test .venv/.node
 	$(PYTHON_IN) -m pytest $(ARGS)
 	$(PYTHON_IN) -m pytest --whole-channel tests/front tests/security
 
@@ -80,6 +80,13 @@ clean:
 .venv/.test: .venv/.made setup.py pyproject.toml
 	$(PYTHON_IN) -m pip install --quiet --editable '.[test]'
 	@touch $@ .venv/.run
+
+# OAuth servers for the tests of logins, which are skipped where node is missing, or its registry.
+
+.venv/.node: .venv/.made tests/real/oauth/package.json
+	-command -v npm && mkdir -p .venv/node && cp tests/real/oauth/package.json .venv/node/ \
+		&& npm install --prefix .venv/node --silent --no-audit --no-fund
+	@touch $@
 
 .venv/.dev: .venv/.made setup.py pyproject.toml
 	$(PYTHON_IN) -m pip install --quiet --editable '.[dev]'
