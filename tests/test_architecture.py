@@ -59,6 +59,44 @@ VAGUE = re.compile(r"(?i)manager|handler$|helper|processor|executor|utils?$")
 SPOKES = ("openai", "responses", "claude", "gemini")
 MOST_LINES = 400
 
+#: Where a dialect's name may stand outside of its spoke, and why. Everywhere else the :class:`Dialect` is asked.
+NAMING_DIALECTS = {
+    # routes: which paths and callers are whose
+    "front/claude.py": "Anthropic's routes",
+    "front/openai.py": "OpenAI's routes",
+    "front/gemini.py": "Google's routes",
+    "front/failures.py": "whose clients call a path, or send a header",
+    "front/models.py": "the vendors' lists of models, by their routes",
+    "amp/routes.py": "Amp's routes, by vendor",
+    # declarations: what a vendor speaks
+    "providers/claude.py": "a provider",
+    "providers/codex.py": "a provider",
+    "providers/gemini.py": "a provider",
+    "providers/openai_compatibility.py": "a provider",
+    "vendors/preset.py": "what presets are made of",
+    "vendors/presets.py": "the vendors",
+    "discovery/discovery.py": "the vendors' lists of models",
+    "discovery/shapes.py": "the vendors' lists of models",
+    "dialects/signatures.py": "vendors, told apart by the bytes of their signatures",
+    # configuration: the words an operator writes, and what they stand for
+    "settings/model.py": "the words of the configuration",
+    "routing/payload_rules.py": "the words of the configuration",
+    "routing/credentials.py": "the kinds of entries, and what they speak",
+    "routing/provider_credentials.py": "the kinds of entries, and what they speak",
+    "routing/account.py": "the types of account files",
+    "management/config.py": "the channels of CLIProxyAPI's management API",
+    "cli/clients.py": "coding agents and their settings",
+    # catalogue data: vendors that are called like a dialect
+    "cli/catalog_source.py": "vendors of the catalogue",
+    "front/codex_catalog.py": "vendors of the catalogue",
+    "routing/catalog.py": "vendors of the catalogue",
+    "routing/known_models.py": "vendors of the catalogue",
+    "routing/prices.py": "vendors of the catalogue",
+    "usage/metrics.py": "OpenTelemetry's names of vendors",
+    # words that happen to be the same
+    "management/openapi.py": "OpenAPI's responses",
+}
+
 
 class Module:
     """One source file of the package."""
@@ -137,6 +175,16 @@ def name_faults(module: Module) -> Iterator[str]:
             yield f"{node.lineno}: {node.name} says nothing"
 
 
+def dialect_faults(module: Module) -> Iterator[str]:
+    """Adding a dialect is adding a folder: nobody outside of it asks which one it is."""
+    spoke = re.match(r"cliproxy/dialects/(\w+)/", module.name)
+    if (spoke and spoke[1] in SPOKES) or module.name.removeprefix("cliproxy/") in NAMING_DIALECTS:
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and node.value in SPOKES:
+            yield f"{node.lineno}: names the dialect {node.value}"
+
+
 def shape_faults(module: Module) -> Iterator[str]:
     lines = module.text.count("\n")
     if lines > MOST_LINES and "lines" not in module.docstring:
@@ -160,7 +208,7 @@ SPELLED = {
     "zope": "twisted[tls]",
 }
 
-LAWS = [import_faults, call_faults, coroutine_faults, name_faults, shape_faults]
+LAWS = [import_faults, call_faults, coroutine_faults, name_faults, dialect_faults, shape_faults]
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -172,6 +220,16 @@ def test_law(law) -> None:  # type: ignore[no-untyped-def]
 def test_every_room_has_a_rank() -> None:
     """A room that is not in the table of ranks would escape the laws."""
     assert {module.room for module in MODULES} - {"", *RANK} == set()
+
+
+def test_who_may_name_a_dialect_does() -> None:
+    """The list of exceptions holds no module that needs none."""
+    named = {
+        module.name.removeprefix("cliproxy/")
+        for module in MODULES
+        if any(isinstance(node, ast.Constant) and node.value in SPOKES for node in ast.walk(module.tree))
+    }
+    assert NAMING_DIALECTS.keys() - named == set()
 
 
 def test_requirements_are_said() -> None:
@@ -200,6 +258,7 @@ def test_the_laws_bite(tmp_path: Path) -> None:
     source = (
         "import uuid\nimport time\nfrom cliproxy.relay.relay import x\nfrom cliproxy.dialects.claude import y\n"
         "from twisted.internet import defer\nclass RequestHandler: pass\n"
+        "kind = 'claude'\n"
         "async def f():\n    try:\n        await time.time()\n    except Exception:\n        pass\n    yield 1\n"
     )
     path = ROOT / "cliproxy" / "dialects" / "gemini" / "broken.py"
@@ -217,5 +276,6 @@ def test_the_laws_bite(tmp_path: Path) -> None:
         "call_faults": 1,
         "coroutine_faults": 2,
         "name_faults": 1,
+        "dialect_faults": 1,
         "shape_faults": 2,
     }

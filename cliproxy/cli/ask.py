@@ -30,7 +30,7 @@ from cliproxy.pool.pool import Pool
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.load import load
-from cliproxy.settings.model import Settings
+from cliproxy.settings.model import DIALECTS, Settings
 
 _ANSWER_SECONDS = 10.0
 
@@ -111,7 +111,7 @@ class Explain(Configured):
         self.model = words[0]
 
     def postOptions(self) -> None:
-        if self["dialect"] not in ("", "openai", "responses", "claude", "gemini"):
+        if self["dialect"] not in ("", *DIALECTS):
             raise usage.UsageError("--dialect is one of openai, responses, claude, gemini")
 
     def run(self, terminal: Terminal) -> int:

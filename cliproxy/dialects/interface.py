@@ -12,6 +12,7 @@ from typing import Protocol
 
 import attrs
 
+from cliproxy.dialects.limits import Limit, limit_headers
 from cliproxy.dialects.members import integer
 from cliproxy.dialects.toolids import NameRules
 from cliproxy.errors import ErrorDetail
@@ -262,6 +263,7 @@ class Dialect:
     :ivar thinking: where a body keeps the wish to think.
     :ivar passthrough: what is changed where the other side speaks the dialect too.
     :ivar embeddings: None where the vendor has none.
+    :ivar limit_headers: what a limit of the client's has left, in headers its SDK reads.
     :ivar ends_with_done: ``[DONE]`` ends a stream; the others ignore it (streaming.md 1).
     :ivar echoes_request: an answer repeats what was asked.
     :ivar terminal_error: the payloads that end a stream already begun, when no encoder is at hand.
@@ -286,5 +288,6 @@ class Dialect:
     thinking: ThinkingFields
     passthrough: Passthrough
     embeddings: Embeddings | None = None
+    limit_headers: Callable[[Limit], list[tuple[str, str]]] = limit_headers
     ends_with_done: bool = False
     echoes_request: bool = False

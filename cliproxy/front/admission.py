@@ -36,7 +36,7 @@ def admitted(
     try:
         return allowances.admit(key, estimate, seconds, now)
     except RequestFault as fault:
-        fault.headers.update(allowances.headers(key, wanted.dialect.name, seconds, now))
+        fault.headers.update(allowances.headers(key, wanted.dialect, seconds, now))
         raise
 
 

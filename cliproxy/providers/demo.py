@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from cliproxy.dialects.interface import DONE
-from cliproxy.dialects.registry import DIALECTS
+from cliproxy.dialects.registry import OPENAI
 from cliproxy.errors import ErrorDetail
 from cliproxy.jsontypes import JSON, JSONObject, dumps, loads
 from cliproxy.providers.common import refuse
@@ -27,7 +27,7 @@ from cliproxy.routing.credential import Credential
 _CREATED: Final = 1_767_225_600
 _PACE: Final = 0.03
 _ERROR_MODEL: Final = re.compile(r"demo-error-([45]\d\d)")
-_DIALECT: Final = DIALECTS["openai"]
+_DIALECT: Final = OPENAI
 
 
 class Demo(OpenAICompatibility):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from cliproxy.dialects.registry import RESPONSES
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.interface import Operation
 from cliproxy.routing.route import Candidate
@@ -14,5 +15,5 @@ def spoken(candidate: Candidate, inbound: Inbound) -> Candidate:
     if not candidate.credential.lanes:
         return candidate
     embeds = inbound.operation is Operation.EMBED
-    dialect = "responses" if inbound.operation is Operation.COMPACT else inbound.dialect
+    dialect = RESPONSES.name if inbound.operation is Operation.COMPACT else inbound.dialect
     return attrs.evolve(candidate, credential=candidate.credential.spoken(dialect, candidate.model, embeds=embeds))

@@ -82,7 +82,7 @@ class Delivery:
         now = self._reactor.seconds()
         headers.append(("X-Cliproxy-Overhead-Ms", f"{max(0.0, now - exchange.started - upstream) * 1000:.1f}"))
         if exchange.admission is not None:
-            headers += exchange.admission.headers(exchange.dialect.name, now)
+            headers += exchange.admission.headers(exchange.dialect, now)
         return headers
 
 

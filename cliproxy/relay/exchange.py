@@ -58,7 +58,7 @@ class Admission(Protocol):
     def settle(self, tokens: int, usd: float, wall: float) -> None:
         """What it came to."""
 
-    def headers(self, dialect: str, now: float) -> list[tuple[str, str]]:
+    def headers(self, dialect: Dialect, now: float) -> list[tuple[str, str]]:
         """What the answer says of the client's limits."""
 
 

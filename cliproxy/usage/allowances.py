@@ -12,6 +12,8 @@ from typing import Final
 
 import attrs
 
+from cliproxy.dialects.interface import Dialect
+from cliproxy.dialects.limits import Limit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.settings.client_keys import Budget, ClientKey
 
@@ -137,7 +139,7 @@ class Admission:
         if account.tokens is not None:
             account.tokens.left += estimate.tokens - tokens
 
-    def headers(self, dialect: str, now: float) -> list[tuple[str, str]]:
+    def headers(self, dialect: Dialect, now: float) -> list[tuple[str, str]]:
         """The limits as ``dialect``'s vendor spells them, and the budgets that are nearly used up.
 
         :param now: the monotonic time of :meth:`Allowances.admit`.
@@ -177,7 +179,7 @@ class Allowances:
                 account = self._accounts.setdefault(key.sha256, _Account())
                 account.spent(per, wall).add(before.usd, before.tokens, before.requests)
 
-    def headers(self, key: ClientKey, dialect: str, now: float, wall: float) -> list[tuple[str, str]]:
+    def headers(self, key: ClientKey, dialect: Dialect, now: float, wall: float) -> list[tuple[str, str]]:
         """:meth:`Admission.headers`, of a request that was not let in."""
         return _headers(key, self._accounts.setdefault(key.sha256, _Account()), dialect, now, wall)
 
@@ -239,27 +241,14 @@ def _limited(key: ClientKey, limit: str, wait: float) -> RequestFault:
     return RequestFault(ErrorDetail(429, sentence, code="rate_limit_exceeded", retry_after=wait))
 
 
-def _headers(key: ClientKey, account: _Account, dialect: str, now: float, wall: float) -> list[tuple[str, str]]:
-    found = []
+def _headers(key: ClientKey, account: _Account, dialect: Dialect, now: float, wall: float) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     for word, bucket, limit in (("requests", account.requests, key.rpm), ("tokens", account.tokens, key.tpm)):
         if bucket is not None and limit:
             bucket.fill(limit, now)
-            found += _spelled(dialect, word, bucket, wall)
+            reset = bucket.full_in()
+            found += dialect.limit_headers(Limit(word, bucket.limit, max(0, int(bucket.left)), reset, wall + reset))
     return found + _warnings(key, account, wall)
-
-
-def _spelled(dialect: str, word: str, bucket: _Bucket, wall: float) -> list[tuple[str, str]]:
-    left, reset = str(max(0, int(bucket.left))), bucket.full_in()
-    if dialect == "claude":
-        moment = datetime.fromtimestamp(wall + reset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        stem = f"anthropic-ratelimit-{word}"
-        return [(f"{stem}-limit", str(bucket.limit)), (f"{stem}-remaining", left), (f"{stem}-reset", moment)]
-    stem = "x-ratelimit"
-    return [
-        (f"{stem}-limit-{word}", str(bucket.limit)),
-        (f"{stem}-remaining-{word}", left),
-        (f"{stem}-reset-{word}", f"{reset:.3f}s"),
-    ]
 
 
 def _warnings(key: ClientKey, account: _Account, wall: float) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import RequestFault
 from cliproxy.settings.client_keys import Budget, ClientKey
 from cliproxy.settings.model import Secret
@@ -111,12 +112,12 @@ def test_the_limits_in_each_vendors_spelling() -> None:
     allowances, limited = Allowances(), key(rpm=10, tpm=1000, budgets=(Budget(usd=1.0, per="day"),))
     admission = allowances.admit(limited, Estimate(100), 0.0, WALL)
     admission.settle(60, 0.9, WALL)
-    openai = dict(admission.headers("openai", 0.0))
+    openai = dict(admission.headers(DIALECTS["openai"], 0.0))
     assert openai["x-ratelimit-limit-requests"] == "10"
     assert openai["x-ratelimit-remaining-requests"] == "9"
     assert openai["x-ratelimit-remaining-tokens"] == "940"
     assert openai["X-Cliproxy-Budget"] == "90% of 1 usd per day"
-    claude = dict(admission.headers("claude", 0.0))
+    claude = dict(admission.headers(DIALECTS["claude"], 0.0))
     assert claude["anthropic-ratelimit-tokens-remaining"] == "940"
     assert claude["anthropic-ratelimit-requests-reset"] == "2026-02-02T02:40:06Z"
 

@@ -7,6 +7,7 @@ from cliproxy.dialects.claude.decode_request import decode_request
 from cliproxy.dialects.claude.encode_request import encode_request
 from cliproxy.dialects.claude.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.claude.held import held_state
+from cliproxy.dialects.claude.limits import limit_headers
 from cliproxy.dialects.claude.names import NAMES
 from cliproxy.dialects.claude.passthrough import PASSTHROUGH
 from cliproxy.dialects.claude.prefix import stable_prefix
@@ -44,4 +45,5 @@ DIALECT = Dialect(
     counting=COUNTING,
     thinking=THINKING,
     passthrough=PASSTHROUGH,
+    limit_headers=limit_headers,
 )
