@@ -5,7 +5,7 @@ CONFIG ?=
 ARGS ?=
 SEEDS ?= 10000
 
-.PHONY: help run quick test check lint types packaging corpus simulate bench stall sdk local-model test-real clean
+.PHONY: help run quick test check lint types packaging corpus simulate bench stall console-test console-pictures sdk local-model test-real clean
 
 help:
 	@echo "make run            the daemon on 127.0.0.1:8317; CONFIG=FILE for your configuration, ARGS= for more options"
@@ -15,6 +15,8 @@ help:
 	@echo "make corpus         replay the vendors' conversion cases and print the table of dialects"
 	@echo "make simulate       SEEDS=$(SEEDS) random fault schedules against the pool"
 	@echo "make stall          how long one message of megabytes holds up everybody"
+	@echo "make console-test   the console in a headless Chromium"
+	@echo "make console-pictures  the pictures of it in docs"
 	@echo "make bench          what the daemon costs, beside its peers"
 	@echo "make sdk            the vendors' own SDKs against a running daemon"
 	@echo "make local-model    a small real model behind the daemon (downloads, and builds for ten minutes, once)"
@@ -50,6 +52,12 @@ simulate: .venv/.test
 
 bench: .venv/.test
 	$(PYTHON_IN) -m bench $(ARGS)
+
+console-test: .venv/.test
+	$(PYTHON_IN) -m pytest tests/console $(ARGS)
+
+console-pictures: .venv/.test
+	$(PYTHON_IN) -m tests.console.pictures $(ARGS)
 
 stall: .venv/.test
 	$(PYTHON_IN) -m tests.stall $(ARGS)

@@ -18,6 +18,7 @@ TEST = [
     "pydantic",
     "pytest",
     "trustme",
+    "websockets",
 ]
 
 setup(
@@ -46,7 +47,7 @@ setup(
     # plugin. There must never be a twisted/__init__.py or a twisted/plugins/__init__.py here.
     packages=[*find_packages(include=["cliproxy", "cliproxy.*"]), "twisted.plugins"],
     package_dir={"": "."},
-    package_data={"cliproxy": ["py.typed", "routing/*.json"]},
+    package_data={"cliproxy": ["py.typed", "routing/*.json", "console/files/*"]},
     install_requires=[
         "attrs>=23.1",
         "bcrypt>=4.0",

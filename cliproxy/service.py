@@ -30,6 +30,8 @@ from cliproxy.amp.credits import Credits
 from cliproxy.amp.fallback import AmpFallbackResource
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.routes import AmpRoutes
+from cliproxy.console.feed import Feed
+from cliproxy.console.routes import ConsoleRoutes
 from cliproxy.errors import ErrorDetail, SettingsError
 from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
@@ -168,16 +170,20 @@ class CliproxyService(MultiService):
             numbers,
         )
         table += [entry for owner in owners for entry in owner.app.table]
+        self.console = Feed(front, file, self.reactor, self.now())
+        console = ConsoleRoutes(front, self.console, self.ledger, seconds, _aside(self.reactor))
         return (
             *((owner.app.prefixes, owner.app) for owner in owners),
             ((b"/v0/management", b"/v8/management"), owners[0].app),
             ((b"/metrics",), numbers.app),
+            ((b"/console",), console.app),
             ((b"/v1/usage",), UsageRoutes(front, self.ledger).app),
         )
 
     def _account(self, record: Record) -> None:
         self.ledger.add(record)
         self.metrics.count(record)
+        self.console.take(record)
         if self.relay.events.watched:
             self.relay.events.publish("finished", told(record))
 

@@ -27,6 +27,7 @@ RANKS = [
     ("front",),
     ("amp",),
     ("management",),
+    ("console",),
     ("service",),
     ("daemon",),
     ("tap",),

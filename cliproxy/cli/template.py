@@ -48,4 +48,7 @@ api-keys:
 #request-retry: 3              # further tries of a request whose upstream failed
 #max-retry-interval: 30        # seconds a request waits for a cooling credential
 #debug: false
+
+#remote-management:
+#  console-key: ""            # opens the page http://127.0.0.1:8317/console
 """

@@ -23,6 +23,7 @@ cliproxy {version} listens on {url}, with no configuration file: the built-in de
 Keys found in the environment: {found}
 
   client key   {key}
+  console      {url}/console, opened by the same key
 
 Try it:
   curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' \\

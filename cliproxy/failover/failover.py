@@ -148,6 +148,11 @@ class Failover:
         return health is None or not health.cooling(self._clock.seconds())
 
     @property
+    def waiting(self) -> int:
+        """Requests in the wait queue."""
+        return self._leases.waiting
+
+    @property
     def idle(self) -> bool:
         """No request is in flight, waits or retries."""
         return not (self._leases.in_flight or self._leases.waiting or self._leases.retrying)

@@ -34,6 +34,10 @@ class Access(enum.Enum):
     """Anyone; with a right client key the client counts as admitted, without one it gets nothing of the operator's."""
     MANAGEMENT = "management"
     """The management secret, or the daemon's own UNIX socket; without a secret there is no such route over TCP."""
+    CONSOLE = "console"
+    """A session of the console's, begun with its key or the management secret; without either there is no such route."""
+    CONSOLE_DOOR = "console door"
+    """Whoever may begin such a session: from this machine, or anywhere with ``allow-remote``."""
     OPEN = "open"
     """Anyone: health checks and the greeting. Such a route never uses a credential."""
 
@@ -191,12 +195,27 @@ class AccessPolicy:
         settings = self._management
         if not settings.secret_key:
             raise RequestFault(ErrorDetail(404, "there is no such route; README lists the ones there are"))
-        if not (settings.allow_remote or self.is_local(address, headers)):
-            raise RequestFault(ErrorDetail(403, "remote management disabled"))
+        self._check_remote(address, headers)
         offered = (candidates(headers, {})[:1] or [headers.get("x-management-key", "")])[0]
         if not offered:
             raise RequestFault(ErrorDetail(401, "missing management key"))
         return offered, settings.secret_key.reveal()
+
+    def console_keys(self, address: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+        """What opens the console: its own key, the management secret, or either.
+
+        :raises RequestFault: 404 with neither, 403 from elsewhere.
+        """
+        settings = self._management
+        keys = tuple(key.reveal() for key in (settings.console_key, settings.secret_key) if key)
+        if not keys or settings.disable_control_panel:
+            raise RequestFault(ErrorDetail(404, "the console is closed: remote-management.console-key opens it"))
+        self._check_remote(address, headers)
+        return keys
+
+    def _check_remote(self, address: str, headers: Mapping[str, str]) -> None:
+        if not (self._management.allow_remote or self.is_local(address, headers)):
+            raise RequestFault(ErrorDetail(403, "remote management disabled"))
 
 
 def candidates(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:

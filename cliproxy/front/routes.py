@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -26,6 +26,7 @@ from cliproxy.front.operators import Operators
 from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
+from cliproxy.front.sessions import Sessions, cookie_of
 from cliproxy.front.wanted import Wanted
 from cliproxy.jsontypes import TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
@@ -35,6 +36,7 @@ from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import Settings
 from cliproxy.usage.allowances import Allowances
 from cliproxy.wire.escape import visible
 
@@ -88,6 +90,9 @@ class Front:
     now: Callable[[], float]
     operators: Operators
     allowances: Allowances = attrs.field(factory=Allowances)
+    sessions: Sessions = attrs.field(
+        default=attrs.Factory(lambda self: Sessions(self.now, self.new_id), takes_self=True)
+    )
     draining: bool = False
     _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
@@ -140,7 +145,8 @@ class Front:
                 name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()
             }
         shown = candidates(header_map(request), found)
-        return gate.keyless or gate.key(shown) is not None or self._shows_secret(request)
+        known = gate.keyless or gate.key(shown) is not None
+        return known or self._shows_secret(request) or self._shows_session(request)
 
     def _admit(
         self,
@@ -154,7 +160,7 @@ class Front:
         if self.draining and access is not Access.OPEN:
             request.setHeader("Connection", "close")
             raise RequestFault.bad("cliproxy is shutting down", status=503)
-        keyed = access in (Access.CLIENT_KEY, Access.MANAGEMENT)
+        keyed = access in (Access.CLIENT_KEY, Access.MANAGEMENT, Access.CONSOLE)
         if request.method not in SAFE_METHODS or "origin" in headers or (keyed and "sec-fetch-site" in headers):
             origin = gate.check_origin(headers)
             if origin is not None:
@@ -170,7 +176,17 @@ class Front:
         if access is Access.MANAGEMENT:
             local = isinstance(request.getClientAddress(), UNIXAddress)
             return Client("unix" if local else gate.peer(address, headers))
+        if access in (Access.CONSOLE, Access.CONSOLE_DOOR):
+            keys = gate.console_keys(address, headers)
+            if access is Access.CONSOLE and self.session(headers, snapshot, keys) is None:
+                raise RequestFault.bad("the session is over: log in again", status=401)
+            return Client(gate.peer(address, headers))
         return gate.admit(address, headers, candidates(headers, query))
+
+    def session(self, headers: Mapping[str, str], snapshot: Snapshot, keys: Iterable[str]) -> str | None:
+        """The one of ``keys`` with which the caller's session of the console was begun; None without one."""
+        cookie = cookie_of(headers.get("cookie", ""), cookie_name(snapshot.settings))
+        return self.sessions.secret_of(cookie, keys) if cookie else None
 
     def _check_operator(self, call: Call) -> Deferred[None] | None:
         """Whether a caller that is not the owner of the UNIX socket may manage; a Deferred where that takes long to tell.
@@ -204,6 +220,15 @@ class Front:
             request.guess = fault
             return False
         return True
+
+    def _shows_session(self, request: Any) -> bool:
+        address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
+        snapshot = self.relay.snapshot
+        try:
+            keys = self.gate(snapshot).console_keys(address, headers)
+        except RequestFault:
+            return False
+        return self.session(headers, snapshot, keys) is not None
 
     async def _finish(self, request: Any, result: Awaitable[Answer | None]) -> bytes | None:
         try:
@@ -322,6 +347,11 @@ def present(request: Request) -> None:
     """Say on a management answer what it is."""
     for name, value in MANAGED:
         request.setHeader(name, value)
+
+
+def cookie_name(settings: Settings) -> str:
+    """Cookies know no ports, and two daemons may be on one machine."""
+    return f"cliproxy-console-{settings.port}"
 
 
 async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer | None:

@@ -16,11 +16,12 @@ from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.front.usage import grouping
-from cliproxy.jsontypes import JSONObject
+from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.management.event_stream import EventStream
 from cliproxy.management.registry import Managed, Parameter
 from cliproxy.relay.events import Events
 from cliproxy.routing.credentials import auth_index
+from cliproxy.routing.snapshot import Snapshot
 from cliproxy.usage import queries
 from cliproxy.usage.imported import merge, records_of
 from cliproxy.usage.ledger import Ledger
@@ -84,35 +85,13 @@ class NumberRoutes:
     @app.managed("keys")
     def keys(self, call: Call) -> Answer:
         """The client keys with their budgets; never a key itself."""
-        now, allowances = self.front.now(), self.front.allowances
-        return Answer(
-            {
-                "keys": [
-                    {
-                        "label": key.label,
-                        "name": key.name,
-                        "tags": list(key.tags),
-                        "models": list(key.models),
-                        "deny": list(key.deny),
-                        "providers": list(key.providers),
-                        "rpm": key.rpm,
-                        "tpm": key.tpm,
-                        "max_concurrency": key.max_concurrency,
-                        "in_flight": allowances.in_flight(key),
-                        "budgets": allowances.state(key, now),
-                        "expires": key.expires or None,
-                        "expired": key.until is not None and now >= key.until,
-                        "disabled": key.disabled,
-                    }
-                    for key in call.snapshot.settings.api_keys
-                ]
-            }
-        )
+        return Answer({"keys": key_states(call.snapshot, self.front)})
 
     @app.managed("credentials")
     def credentials(self, call: Call) -> Answer:
         """Every credential with its state, never its key."""
-        return Answer({"credentials": credential_states(call, self.front, self.seconds())})
+        ahead = self.front.now() - self.seconds()
+        return Answer({"credentials": credential_states(call.snapshot, self.front, ahead)})
 
     @app.route("/metrics", methods=("GET",), access=Access.MANAGEMENT)
     def exposition(self, call: Call) -> Answer:
@@ -128,14 +107,46 @@ class NumberRoutes:
         return stream.done
 
 
-def credential_states(call: Call, front: Front, seconds: float) -> list[JSONObject]:
-    """What is known of each credential; times of cool-downs in Unix seconds."""
+def key_states(snapshot: Snapshot, front: Front) -> list[JSON]:
+    """What is known of each client key, and what it may still use."""
+    now, allowances = front.now(), front.allowances
+    return [
+        {
+            "label": key.label,
+            "name": key.name,
+            "tags": list(key.tags),
+            "models": list(key.models),
+            "deny": list(key.deny),
+            "providers": list(key.providers),
+            "rpm": key.rpm,
+            "tpm": key.tpm,
+            "max_concurrency": key.max_concurrency,
+            "in_flight": allowances.in_flight(key),
+            "budgets": allowances.state(key, now),
+            "expires": key.expires or None,
+            "expired": key.until is not None and now >= key.until,
+            "disabled": key.disabled,
+        }
+        for key in snapshot.settings.api_keys
+    ]
+
+
+def cooling_states(front: Front, ahead: float) -> dict[str, list[JSONObject]]:
+    """What is held against credentials, by their ids.
+
+    :param ahead: Unix time less the pool's monotonic time.
+    """
     cooling: dict[str, list[JSONObject]] = {}
-    ahead = front.now() - seconds
     for (credential, model), health in front.relay.failover.pool.cooldowns().items():
         if health.until is not None and health.reason is not None:
             entry = {"model": model or None, "reason": health.reason.value, "status": health.status}
             cooling.setdefault(credential, []).append({**entry, "until": health.until + ahead})
+    return cooling
+
+
+def credential_states(snapshot: Snapshot, front: Front, ahead: float) -> list[JSONObject]:
+    """What is known of each credential; times of cool-downs in Unix seconds. ``ahead`` as in :func:`cooling_states`."""
+    cooling = cooling_states(front, ahead)
     return [
         {
             "id": credential.id,
@@ -145,11 +156,12 @@ def credential_states(call: Call, front: Front, seconds: float) -> list[JSONObje
             "kind": credential.provider,
             "priority": credential.priority,
             "weight": credential.weight,
+            "max_concurrency": credential.max_concurrency,
             "models": [served.alias for served in credential.serves],
             "subscription": credential.subscription,
             "cooldowns": cooling.get(credential.id, []),
         }
-        for credential in call.snapshot.credentials
+        for credential in snapshot.credentials
     ]
 
 

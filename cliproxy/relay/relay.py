@@ -76,7 +76,7 @@ class Relay:
         self.failover = failover
         self.learned = learned or Learned(reactor.seconds)
         self.straight = True
-        self._exchanges: dict[int, Exchange] = {}
+        self.exchanges: dict[int, Exchange] = {}
         self._holders = Holders()
         self._idle = IdleEvent(reactor)
         self._reactor = reactor
@@ -113,7 +113,7 @@ class Relay:
         """
         exchange.over = over
         exchange.started = self._reactor.seconds()
-        self._exchanges[id(exchange)] = exchange
+        self.exchanges[id(exchange)] = exchange
         exchange.beat = self._heartbeats.watch(exchange)
         self._tell("started", exchange)
         try:
@@ -185,9 +185,9 @@ class Relay:
             exchange.beat.exchange = None
         try:
             self._note_holder(exchange)
-            del self._exchanges[id(exchange)]
+            del self.exchanges[id(exchange)]
             self._record(exchange)
-            if not self._exchanges:
+            if not self.exchanges:
                 self._idle.set()
         finally:
             assert exchange.over is not None
@@ -234,7 +234,7 @@ class Relay:
     def _record(self, exchange: Exchange) -> None:
         """What became of it, once, for whoever keeps books."""
         record = record_of(exchange, self._reactor.seconds(), self._now())
-        self.journal.write(record, more=bool(self._exchanges))
+        self.journal.write(record, more=bool(self.exchanges))
         if exchange.admission is not None:
             tokens = 0 if record.usage is None else (record.usage.input or 0) + (record.usage.output or 0)
             tokens += sum((usage.input or 0) + (usage.output or 0) for usage, _ in record.used.values())
@@ -259,16 +259,16 @@ class Relay:
     @property
     def open(self) -> int:
         """Exchanges under way."""
-        return len(self._exchanges)
+        return len(self.exchanges)
 
     async def idle(self, seconds: float) -> None:
         """Wait until no exchange is under way, at most so many seconds."""
-        if self._exchanges:
+        if self.exchanges:
             await self._idle.wait(seconds)
 
     def cut_all(self, detail: ErrorDetail) -> None:
         """End every exchange with ``detail``, in the client's dialect: drain time is over."""
-        for exchange in list(self._exchanges.values()):
+        for exchange in list(self.exchanges.values()):
             if exchange.pump is not None and exchange.reply.begun and exchange.inbound.stream:
                 exchange.pump.cut(detail)
             else:

@@ -53,6 +53,7 @@ class Snapshot:
         keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
         keys += [token for account in accounts for token in (account.access_token, account.refresh_token)]
         keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
+        keys.append(settings.remote_management.console_key)
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
         keys += [provider.client_secret for provider in settings.oauth_providers]
         keys += [Secret(value) for credential in credentials for _, value in credential.headers]

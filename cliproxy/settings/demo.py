@@ -24,7 +24,13 @@ def kept_demo_settings() -> Settings:
         key = key_path(settings).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
-    return attrs.evolve(settings, api_keys=(ClientKey(Secret(key)),)) if key else settings
+    return _opened_by(key, settings) if key else settings
+
+
+def _opened_by(key: str, settings: Settings) -> Settings:
+    """One key is enough for a first look: it is the clients', and opens the console too, from this machine only."""
+    console = attrs.evolve(settings.remote_management, console_key=Secret(key))
+    return attrs.evolve(settings, api_keys=(ClientKey(Secret(key)),), remote_management=console)
 
 
 def demo_settings(host: str | None, port: int | None, entropy: random.Random) -> Settings:
@@ -32,7 +38,7 @@ def demo_settings(host: str | None, port: int | None, entropy: random.Random) ->
     settings = kept_demo_settings()
     if not settings.api_keys:
         key = f"sk-cliproxy-{entropy.getrandbits(128):032x}"
-        settings = attrs.evolve(settings, api_keys=(ClientKey(Secret(key)),))
+        settings = _opened_by(key, settings)
         with suppress(OSError):  # what cannot be kept is made again by the next start
             write_whole(key_path(settings), key.encode() + b"\n")
     if host is not None:

@@ -68,10 +68,11 @@ class Tls:
 
 @attrs.frozen
 class RemoteManagement:
-    """The management API's door. An empty secret closes it."""
+    """The management API's door: an empty secret closes it. ``console_key`` opens the console and nothing else."""
 
     allow_remote: bool = False
     secret_key: Secret = attrs.field(default=NO_SECRET, metadata=rule(exact=True))
+    console_key: Secret = attrs.field(default=NO_SECRET, metadata=rule(exact=True))
     disable_control_panel: bool = False
     panel_github_repository: str = ""
 
