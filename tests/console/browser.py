@@ -66,7 +66,8 @@ class Browser:
             port = self._port()
             with urlopen(Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT"), timeout=30) as found:
                 url = json.load(found)["webSocketDebuggerUrl"]
-            self._socket = connect(url, max_size=None, open_timeout=PATIENCE)
+            self._connection = connect(url, max_size=None, open_timeout=PATIENCE)
+            self._socket = self._connection.__enter__()
         except BaseException:
             self._end()
             raise
@@ -77,7 +78,7 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._connection.__exit__(kind, error, trace)
         self._end()
 
     def _end(self) -> None:
