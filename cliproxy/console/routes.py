@@ -6,6 +6,7 @@ read and no other site can send. No answer here holds a secret.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -72,16 +73,17 @@ class ConsoleRoutes:
         try:
             secret = await self._checked(call, offered)
         except RequestFault as fault:
-            detail, words = fault.detail, "Too many wrong keys; wait a minute." if fault.detail.status == 429 else ""
-            page = await login_page(_theme(call), words or "That key does not open the console.")
-            return Answer(page, detail.status, _PRIVATE, _HTML)
+            waits = fault.detail.retry_after
+            patience = f"Too many wrong keys came from here. Try again in {math.ceil(waits)} s." if waits else ""
+            page = await login_page(_theme(call), patience or "That key does not open the console.")
+            return Answer(page, fault.detail.status, _PRIVATE, _HTML)
         cookie = _cookie(call, self.front.sessions.begin(secret))
         return Answer(b"", 303, (*_PRIVATE, ("Location", "console"), cookie), _HTML)
 
     async def _checked(self, call: Call, offered: str) -> str:
         """The configured key that ``offered`` is.
 
-        :raises RequestFault: 401, it is none; 429, after too many guesses.
+        :raises RequestFault: 401, it is none; 403 or 429, after too many guesses.
         """
         keys, operators = (
             self.front.gate(call.snapshot).console_keys(_address(call), call.headers),

@@ -119,7 +119,8 @@ class Doors(Console):
         """Guesses make the guesser wait, as those of the management secret do."""
         self.build(RemoteManagement(allow_remote=True, console_key=Secret(KEY)))
         found = [self.enter("guess", peer="192.0.2.1").status for _ in range(FORGIVEN + 2)]
-        self.assertEqual(found, [401] * FORGIVEN + [429] * 2)
+        self.assertEqual(found, [401] * FORGIVEN + [403] * 2)
+        self.assertIn(b"Try again in 1800 s", self.enter(peer="192.0.2.1").body)
         self.assertEqual(self.enter(peer="192.0.2.2").status, 303)
 
     def test_cookie(self) -> None:
