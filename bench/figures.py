@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 import attrs
 
@@ -11,17 +11,13 @@ import attrs
 class Figure:
     """One number.
 
-    :ivar beside: nginx's, measured in the same run.
     :ivar most: the target: at most so much.
-    :ivar note: what else to compare it with, where there is no target.
     """
 
     name: str
     value: float
     unit: str
-    beside: float | None = None
     most: float | None = None
-    note: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -31,17 +27,20 @@ class Figure:
     @property
     def target(self) -> str:
         """The target in words."""
-        return self.note if self.most is None else f"<= {self.most:g} {self.unit}"
+        return "" if self.most is None else f"<= {self.most:g} {self.unit}"
 
 
-HEADINGS = ("", "cliproxy", "", "nginx", "ratio", "target", "")
+HEADINGS = ("", "cliproxy", "", "target", "")
 
 
 def table(figures: Iterable[Figure]) -> str:
     """The figures, one a line, each with its target."""
-    rows = [HEADINGS, *map(_row, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-    left = {0, 2, 5, 6}
+    return aligned([HEADINGS, *map(_row, figures)], left={0, 2, 3, 4})
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Container[int]) -> str:
+    """Rows of cells as text, the columns ``left`` to the left and all others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [
@@ -52,13 +51,10 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    beside = ratio = ""
-    if figure.beside is not None:
-        beside = _number(figure.beside)
-        ratio = f"{figure.value / figure.beside:.3f}" if figure.beside else ""
     verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
-    return figure.name, _number(figure.value), figure.unit, beside, ratio, figure.target, verdict
+    return figure.name, number(figure.value), figure.unit, figure.target, verdict
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits that count."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

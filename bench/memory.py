@@ -15,7 +15,8 @@ from pathlib import Path
 import attrs
 
 from bench import bodies, rig
-from bench.beside import PATH, slow_streams, stream_command, warm
+from bench.beside import CHAT as PATH
+from bench.beside import slow_streams, stream_command, warm
 from bench.figures import Figure
 from bench.rig import KEY, Running
 from cliproxy.jsontypes import dumps
@@ -51,8 +52,8 @@ def figures(folder: Path, *, quick: bool) -> Iterator[Figure]:
 def _slow_readers(proxy: Running, folder: Path, quick: bool) -> float:
     """MB by which memory grows at most, while upstreams send as fast as they can."""
     before = proxy.resident
-    body = bodies.paced(99_999, 0)
-    command = stream_command(proxy, folder, body, "-c", 20, "-d", 5 if quick else 10, "-slow", 40_000)
+    body = dumps(bodies.paced(99_999, 0))
+    command = stream_command(proxy, folder, body, PATH, "-c", 20, "-d", 5 if quick else 10, "-slow", 40_000)
     highest = before
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
         while load.poll() is None:

@@ -11,14 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import attrs
 
 HERE = Path(__file__).resolve().parent
 KEY = "sk-bench-0123456789"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 30
 _STOP_SECONDS = 10
 
@@ -37,7 +36,7 @@ http {{
   }}
 }}"""
 
-_CONFIG = """host: 127.0.0.1
+CONFIG = """host: 127.0.0.1
 port: {port}
 api-keys: [{key}]
 openai-compatibility:
@@ -48,8 +47,14 @@ openai-compatibility:
 claude-api-key:
   - api-key: upstream-key-claude
     base-url: http://127.0.0.1:{upstream}
-    models: [{{name: mock-model, alias: mock-claude}}]
+    models: [{{name: mock-model, alias: mock-claude}}, {{name: claude-opus-4-8, alias: claude-opus-4-8}}]
 """
+
+
+#: The same with limits for the client, and two credentials to choose from.
+OURS = CONFIG.replace("[{key}]", "[{{key: {key}, rpm: 100000000, tpm: 1000000000000}}]").replace(
+    "[{{api-key: upstream-key}}]", "[{{api-key: upstream-key}}, {{api-key: upstream-key-2}}]"
+)
 
 
 class Unavailable(Exception):
@@ -106,9 +111,9 @@ class Running:
         """Seconds of CPU it and its children have used."""
         total = 0
         for pid in _tree(self.process.pid):
-            fields = _proc(pid, "stat").rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12]) if fields else 0
-        return total / _TICKS
+            for thread in _threads(pid):
+                total += int((_proc(pid, f"task/{thread}/schedstat").split() or ["0"])[0])
+        return total / 1e9
 
     @property
     def resident(self) -> int:
@@ -142,6 +147,13 @@ class Running:
 def _tree(pid: int) -> list[int]:
     children = [int(child) for child in _proc(pid, f"task/{pid}/children").split()]
     return [pid, *(below for child in children for below in _tree(child))]
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
 
 
 def _proc(pid: int, name: str) -> str:
@@ -194,16 +206,24 @@ MEASURED, LOAD = 0, 1
 
 
 @contextmanager
-def daemon(upstream: int, folder: Path) -> Iterator[Running]:
-    """cliproxy in front of the upstream on that port, with default settings."""
+def by_command(command: Sequence[str], config: str, upstream: int, folder: Path) -> Iterator[Running]:
+    """A proxy in front of the upstream on that port.
+
+    :param command: in it ``{folder}`` holds ``config.yaml``, ``{port}`` is where it has to listen.
+    """
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "config.yaml"
-    config.write_text(_CONFIG.format(port=port, key=KEY, upstream=upstream))
-    twistd = Path(sys.executable).with_name("twistd")
-    command: list[str | Path] = [twistd, "--nodaemon", "--pidfile=", "cliproxy", "--config", config]
-    with started(command, port, folder, MEASURED) as running:
+    words = {"port": port, "upstream": upstream, "folder": folder, "key": KEY}
+    (folder / "config.yaml").write_text(config.format(**words))
+    with started([word.format(**words) for word in command], port, folder, MEASURED) as running:
         yield running
+
+
+def daemon(upstream: int, folder: Path) -> AbstractContextManager[Running]:
+    """cliproxy in front of the upstream on that port, with everything switched on."""
+    twistd = str(Path(sys.executable).with_name("twistd"))
+    command = (twistd, "--nodaemon", "--pidfile=", "cliproxy", "--config", "{folder}/config.yaml")
+    return by_command(command, OURS, upstream, folder)
 
 
 @contextmanager

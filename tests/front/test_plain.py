@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from bench.recorded import NAMES, recorded
 from cliproxy.front.call import body_of, header_map, query_map
 from cliproxy.front.limits import UNKNOWN_BYTES, Limits
 from cliproxy.front.plain_channel import PlainChannel
@@ -129,6 +130,14 @@ def test_heads_of_sdks_are_plain() -> None:
             5,
         )
     assert heads.read(sent + b"\r\nHost: x") is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_requests_that_clients_have_sent_are_plain(name: str) -> None:
+    plain: Any = World(settings()).service.resource.plain
+    request = recorded(name)
+    head = request.head("sk-test", "127.0.0.1:8317", 5).partition(b"\r\n\r\n")[0]
+    assert PlainHeads(plain).read(head) is not None
 
 
 def test_secrets_are_not_kept_from_one_connection_to_another() -> None:
