@@ -60,6 +60,21 @@ VAGUE = re.compile(r"(?i)manager|handler$|helper|processor|executor|utils?$")
 SPOKES = ("openai", "responses", "claude", "gemini")
 MOST_LINES = 400
 
+#: Every spoke has these modules, so that who knows one finds the way in all; and in them these classes.
+SPOKE_MODULES = {
+    "__init__", "counting", "decode_content", "decode_request", "decode_stream", "decode_tools", "encode_content",
+    "encode_request", "encode_stream", "encode_tools", "errors", "held", "names", "passthrough", "prefix", "response",
+    "thinking",
+}  # fmt: skip
+SPOKE_CLASSES = {"decode_stream": "Decoder", "encode_stream": "Encoder", "encode_content": "ContentWriter"}
+#: What only some have: routes of their own, and what their several modules share.
+SPOKE_EXTRAS = {
+    "openai": {"completions", "embeddings"},
+    "responses": {"items", "signed"},
+    "claude": {"limits", "signed"},
+    "gemini": {"embeddings", "open_calls", "parts", "signed", "spelling"},
+}
+
 #: Where a dialect's name may stand outside of its spoke, and why. Everywhere else the :class:`Dialect` is asked.
 NAMING_DIALECTS = {
     # routes: which paths and callers are whose
@@ -231,6 +246,21 @@ def test_who_may_name_a_dialect_does() -> None:
         if any(isinstance(node, ast.Constant) and node.value in SPOKES for node in ast.walk(module.tree))
     }
     assert NAMING_DIALECTS.keys() - named == set()
+
+
+@pytest.mark.parametrize("spoke", SPOKES)
+def test_spokes_are_alike(spoke: str) -> None:
+    """The same modules and classes in all four, so that adding a dialect is filling in a table."""
+    folder = f"cliproxy.dialects.{spoke}"
+    modules = {
+        module.dotted.removeprefix(folder).lstrip(".") or "__init__": module
+        for module in MODULES
+        if f"{module.dotted}.".startswith(f"{folder}.")
+    }
+    assert modules.keys() == SPOKE_MODULES | SPOKE_EXTRAS[spoke]
+    for name, expected in SPOKE_CLASSES.items():
+        classes = [node.name for node in modules[name].tree.body if isinstance(node, ast.ClassDef)]
+        assert [each for each in classes if not each.startswith("_")] == [expected]
 
 
 def test_requirements_are_said() -> None:

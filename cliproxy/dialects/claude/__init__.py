@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cliproxy.dialects.claude.counting import COUNTING
 from cliproxy.dialects.claude.decode_request import decode_request
+from cliproxy.dialects.claude.decode_stream import Decoder
 from cliproxy.dialects.claude.encode_request import encode_request
+from cliproxy.dialects.claude.encode_stream import Encoder
 from cliproxy.dialects.claude.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.claude.held import held_state
 from cliproxy.dialects.claude.limits import limit_headers
@@ -12,7 +14,6 @@ from cliproxy.dialects.claude.names import NAMES
 from cliproxy.dialects.claude.passthrough import PASSTHROUGH
 from cliproxy.dialects.claude.prefix import stable_prefix
 from cliproxy.dialects.claude.response import decode_response, encode_response
-from cliproxy.dialects.claude.stream import ClaudeStreamDecoder, ClaudeStreamEncoder
 from cliproxy.dialects.claude.thinking import THINKING
 from cliproxy.dialects.interface import Dialect, Payload
 from cliproxy.jsontypes import dumps
@@ -33,8 +34,8 @@ DIALECT = Dialect(
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,
-    stream_decoder=ClaudeStreamDecoder,
-    stream_encoder=ClaudeStreamEncoder,
+    stream_decoder=Decoder,
+    stream_encoder=Encoder,
     frame=_frame,
     decode_error=decode_error,
     encode_error=encode_error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cliproxy.dialects.claude import thinking
-from cliproxy.dialects.claude.blocks import answered_names, read_cache, read_content
+from cliproxy.dialects.claude.decode_content import answered_names, read_cache, read_content
 from cliproxy.dialects.claude.decode_tools import read_choice, read_tools
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import array, filled, integer, member, number, numbered, objects, text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cliproxy.dialects.claude.blocks import read_cache
+from cliproxy.dialects.claude.decode_content import read_cache
 from cliproxy.dialects.members import filled, flag, member, objects
 from cliproxy.ir.request import BuiltinTool, FunctionTool, Tool, ToolChoice
 from cliproxy.jsontypes import JSON, JSONObject

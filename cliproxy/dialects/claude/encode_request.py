@@ -6,7 +6,7 @@ from typing import Final
 
 from cliproxy.dialects.calls import paired
 from cliproxy.dialects.claude import thinking
-from cliproxy.dialects.claude.encode_blocks import BlockWriter, write_cache
+from cliproxy.dialects.claude.encode_content import ContentWriter, write_cache
 from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
 from cliproxy.dialects.claude.names import NAMES, wire_ids
 from cliproxy.dialects.claude.passthrough import edit_request
@@ -42,7 +42,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         for segment in request.system
         if segment.text.strip()
     ]
-    messages = BlockWriter(request, names, wire_ids(request), losses).messages()
+    messages = ContentWriter(request, names, wire_ids(request), losses).written()
     body: JSONObject = {"model": context.model, "max_tokens": _max_tokens(request, context)}
     if not messages:
         # Anthropic wants a user turn; instructions alone are one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects.claude.encode_blocks import write_cache
+from cliproxy.dialects.claude.encode_content import write_cache
 from cliproxy.dialects.toolids import tool_description, tool_schema
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from cliproxy.dialects.gemini.counting import COUNTING
 from cliproxy.dialects.gemini.decode_request import decode_request
+from cliproxy.dialects.gemini.decode_stream import Decoder
 from cliproxy.dialects.gemini.embeddings import EMBEDDINGS
 from cliproxy.dialects.gemini.encode_request import encode_request
+from cliproxy.dialects.gemini.encode_stream import Encoder
 from cliproxy.dialects.gemini.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.gemini.held import held_state
 from cliproxy.dialects.gemini.names import NAMES
 from cliproxy.dialects.gemini.passthrough import PASSTHROUGH
 from cliproxy.dialects.gemini.prefix import stable_prefix
 from cliproxy.dialects.gemini.response import decode_response, encode_response
-from cliproxy.dialects.gemini.stream import GeminiStreamDecoder, GeminiStreamEncoder
 from cliproxy.dialects.gemini.thinking import THINKING
 from cliproxy.dialects.interface import Dialect, Payload
 from cliproxy.jsontypes import dumps
@@ -31,8 +32,8 @@ DIALECT = Dialect(
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,
-    stream_decoder=GeminiStreamDecoder,
-    stream_encoder=GeminiStreamEncoder,
+    stream_decoder=Decoder,
+    stream_encoder=Encoder,
     frame=_frame,
     decode_error=decode_error,
     encode_error=encode_error,

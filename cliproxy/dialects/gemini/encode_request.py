@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cliproxy.dialects.calls import paired
 from cliproxy.dialects.gemini import thinking
-from cliproxy.dialects.gemini.encode_contents import ContentWriter
+from cliproxy.dialects.gemini.encode_content import ContentWriter
 from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
 from cliproxy.dialects.gemini.names import NAMES
 from cliproxy.dialects.gemini.passthrough import edit_request
@@ -31,7 +31,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
     names = wire_names(request, NAMES)
     losses.extend(Loss("cache_control", "system") for segment in request.system if segment.cache is not None)
     system = [{"text": segment.text} for segment in request.system if segment.text]
-    contents = ContentWriter(request, names, losses).contents()
+    contents = ContentWriter(request, names, losses).written()
     body: JSONObject = {"contents": contents}
     if not contents:
         # Gemini wants a user turn; instructions alone are one.

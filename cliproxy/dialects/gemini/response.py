@@ -7,7 +7,7 @@ from typing import Final
 
 from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.cut_calls import whole_parts
-from cliproxy.dialects.gemini.encode_contents import write_media
+from cliproxy.dialects.gemini.encode_content import write_media
 from cliproxy.dialects.gemini.parts import joined, read_arguments, read_part, read_signature
 from cliproxy.dialects.gemini.signed import SLOT
 from cliproxy.dialects.gemini.spelling import of, parts_of

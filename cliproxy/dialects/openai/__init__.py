@@ -5,10 +5,10 @@ from __future__ import annotations
 from cliproxy.dialects.interface import Dialect, Payload, StreamEnd
 from cliproxy.dialects.openai.counting import COUNTING
 from cliproxy.dialects.openai.decode_request import decode_request
-from cliproxy.dialects.openai.decode_stream import StreamDecoder
+from cliproxy.dialects.openai.decode_stream import Decoder
 from cliproxy.dialects.openai.embeddings import EMBEDDINGS
 from cliproxy.dialects.openai.encode_request import encode_request
-from cliproxy.dialects.openai.encode_stream import StreamEncoder
+from cliproxy.dialects.openai.encode_stream import Encoder
 from cliproxy.dialects.openai.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.openai.held import held_state
 from cliproxy.dialects.openai.names import NAMES
@@ -33,8 +33,8 @@ DIALECT = Dialect(
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,
-    stream_decoder=StreamDecoder,
-    stream_encoder=StreamEncoder,
+    stream_decoder=Decoder,
+    stream_encoder=Encoder,
     frame=_frame,
     decode_error=decode_error,
     encode_error=encode_error,

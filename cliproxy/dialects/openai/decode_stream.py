@@ -42,7 +42,7 @@ class _Call:
     signature: Signature | None = None
 
 
-class StreamDecoder:
+class Decoder:
     """One upstream stream. Only choice 0 is told: events have no place for further ones.
 
     The end is told by ``close``, since usage may follow the finish reason; calls end there too, as Chat never says when.

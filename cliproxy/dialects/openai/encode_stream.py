@@ -30,7 +30,7 @@ from cliproxy.jsontypes import JSONObject
 _TEXT_MEMBER = {"text": "content", "reasoning": "reasoning_content", "refusal": "refusal"}
 
 
-class StreamEncoder:
+class Encoder:
     """One client stream. Input is well ordered: one part open at a time."""
 
     def __init__(self, asked: AnswerContext) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from cliproxy.dialects.interface import Dialect, Payload, StreamEnd
 from cliproxy.dialects.responses.counting import COUNTING
 from cliproxy.dialects.responses.decode_request import decode_request
-from cliproxy.dialects.responses.decode_stream import StreamDecoder
+from cliproxy.dialects.responses.decode_stream import Decoder
 from cliproxy.dialects.responses.encode_request import encode_request
-from cliproxy.dialects.responses.encode_stream import StreamEncoder
+from cliproxy.dialects.responses.encode_stream import Encoder
 from cliproxy.dialects.responses.errors import decode_error, encode_error, terminal_error
 from cliproxy.dialects.responses.held import held_state
 from cliproxy.dialects.responses.names import NAMES
@@ -32,8 +32,8 @@ DIALECT = Dialect(
     encode_request=encode_request,
     decode_response=decode_response,
     encode_response=encode_response,
-    stream_decoder=StreamDecoder,
-    stream_encoder=StreamEncoder,
+    stream_decoder=Decoder,
+    stream_encoder=Encoder,
     frame=_frame,
     decode_error=decode_error,
     encode_error=encode_error,

@@ -7,7 +7,7 @@ from typing import Final
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, flag, integer, member, number, text
 from cliproxy.dialects.responses import thinking
-from cliproxy.dialects.responses.decode_items import Conversation
+from cliproxy.dialects.responses.decode_content import Conversation
 from cliproxy.dialects.responses.decode_tools import Toolbox, read_choice
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import Extras

@@ -14,7 +14,7 @@ import attrs
 from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, member, objects
-from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
+from cliproxy.dialects.responses.decode_content import read_image, reasoning_text
 from cliproxy.dialects.responses.items import read_created, read_finish, read_usage
 from cliproxy.dialects.responses.response import call_text, cut_by_error, failure, read_call
 from cliproxy.dialects.responses.signed import SLOT
@@ -51,7 +51,7 @@ class _Item:
     done: bool = False
 
 
-class StreamDecoder:
+class Decoder:
     """One upstream stream."""
 
     def __init__(self, mint: Mint) -> None:

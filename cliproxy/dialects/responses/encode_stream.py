@@ -25,7 +25,7 @@ from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSONObject
 
 
-class StreamEncoder:
+class Encoder:
     """One client stream. Input is well ordered: one part open at a time, and each part is one item.
 
     ``_delta`` is the kind of event that the open item's text goes out as, or None where it waits for the end.

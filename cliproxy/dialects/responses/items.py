@@ -9,7 +9,7 @@ import attrs
 from cliproxy.dialects import arguments, finishes, signatures, token_counts
 from cliproxy.dialects.interface import AnswerContext
 from cliproxy.dialects.members import filled, member, number
-from cliproxy.dialects.responses.decode_items import redacted_envelope
+from cliproxy.dialects.responses.decode_content import redacted_envelope
 from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.dialects.toolids import custom_input
 from cliproxy.ir.content import MediaPart, Signature

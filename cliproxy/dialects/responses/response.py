@@ -8,7 +8,7 @@ from cliproxy.dialects import arguments, faults, finishes, signatures
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, member, objects
 from cliproxy.dialects.responses import items
-from cliproxy.dialects.responses.decode_items import read_image, reasoning_text
+from cliproxy.dialects.responses.decode_content import read_image, reasoning_text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
 from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.errors import ErrorDetail, UpstreamFailure

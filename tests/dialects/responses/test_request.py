@@ -8,7 +8,7 @@ import pytest
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import EncodeContext
-from cliproxy.dialects.responses.decode_items import redacted_envelope
+from cliproxy.dialects.responses.decode_content import redacted_envelope
 from cliproxy.errors import RequestFault
 from cliproxy.ir.content import (
     CacheHint,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cliproxy.dialects.interface import AnswerContext
-from cliproxy.dialects.responses.decode_items import redacted_envelope
+from cliproxy.dialects.responses.decode_content import redacted_envelope
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish

@@ -52,7 +52,7 @@ class ContentWriter:
         self._names = names
         self._losses = losses
 
-    def contents(self) -> list[JSONObject]:
+    def written(self) -> list[JSONObject]:
         """The contents: neighbours of one role merged, every call's result in the content after it, empty ones gone."""
         turns = self._turns()
         results = _homecoming(turns)

@@ -36,7 +36,7 @@ def write_cache(block: JSONObject, hint: CacheHint | None) -> JSONObject:
     return block
 
 
-class BlockWriter:
+class ContentWriter:
     """Writes the conversation of a request from another dialect.
 
     ``names`` and ``ids`` are the maps of :mod:`cliproxy.dialects.toolids`; ``losses`` takes what Anthropic cannot say.
@@ -50,7 +50,7 @@ class BlockWriter:
         self._ids = ids
         self._losses = losses
 
-    def messages(self) -> list[JSONObject]:
+    def written(self) -> list[JSONObject]:
         """The messages: neighbours of one role merged, results first in theirs, empty ones gone."""
         turns: list[tuple[str, list[JSONObject]]] = []
         for index, message in enumerate(self._request.messages):
