@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 import attrs
 
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.front.access import Access
 from cliproxy.front.call import Call
-from cliproxy.front.routes import Front, Routes
+from cliproxy.front.routes import Front, Relayed, Routes
 from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.providers.interface import Operation
 
@@ -32,11 +30,11 @@ class ClaudeRoutes:
     front: Front
 
     @app.route("/v1/messages", methods=("POST",), access=Access.CLIENT_KEY)
-    def messages(self, call: Call) -> Awaitable[None]:
+    def messages(self, call: Call) -> Relayed:
         """Messages."""
         return self.front.complete(call, messages(call))
 
     @app.route("/v1/messages/count_tokens", methods=("POST",), access=Access.CLIENT_KEY)
-    def count_tokens(self, call: Call) -> Awaitable[None]:
+    def count_tokens(self, call: Call) -> Relayed:
         """How many tokens a request would be."""
         return self.front.complete(call, count(call))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Final
 
 import attrs
@@ -13,7 +12,7 @@ from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import detail, listing
-from cliproxy.front.routes import Front, Routes
+from cliproxy.front.routes import Front, Relayed, Routes
 from cliproxy.front.wanted import Wanted, model_name
 from cliproxy.providers.interface import Operation
 
@@ -68,22 +67,22 @@ class GeminiRoutes:
         return Answer(detail(speaker(call.headers), call.listed(name)))
 
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
-    def beta(self, call: Call, action: str) -> Awaitable[None]:
+    def beta(self, call: Call, action: str) -> Relayed:
         """``{model}:{method}`` of the Gemini API."""
         return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[1]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
-    def stable(self, call: Call, action: str) -> Awaitable[None]:
+    def stable(self, call: Call, action: str) -> Relayed:
         """The same, where today's google-genai calls it."""
         return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[2]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
-    def vertex_beta(self, call: Call, action: str) -> Awaitable[None]:
+    def vertex_beta(self, call: Call, action: str) -> Relayed:
         """The same in Vertex's spelling."""
         return self.front.complete(call, generation(call, action))
 
     @app.route(f"{_MODELS[3]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
-    def vertex_stable(self, call: Call, action: str) -> Awaitable[None]:
+    def vertex_stable(self, call: Call, action: str) -> Relayed:
         """The same in Vertex's stable spelling."""
         return self.front.complete(call, generation(call, action))
 

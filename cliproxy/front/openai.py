@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Final
 
 import attrs
@@ -15,7 +14,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.codex_catalog import codex_catalog
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import listing
-from cliproxy.front.routes import Front, Routes
+from cliproxy.front.routes import Front, Relayed, Routes
 from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation
@@ -82,17 +81,17 @@ class OpenAIRoutes:
         return Answer(listing(speaker(call.headers), call.models(), call.query))
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
-    def chat(self, call: Call) -> Awaitable[None]:
+    def chat(self, call: Call) -> Relayed:
         """Chat Completions."""
         return self.front.complete(call, chat(call))
 
     @app.route("/v1/completions", methods=("POST",), access=Access.CLIENT_KEY)
-    def completions(self, call: Call) -> Awaitable[None]:
+    def completions(self, call: Call) -> Relayed:
         """Legacy Completions."""
         return self.front.complete(call, completions(call))
 
     @app.route("/v1/responses", methods=("POST",), access=Access.CLIENT_KEY)
-    def responses(self, call: Call) -> Awaitable[None]:
+    def responses(self, call: Call) -> Relayed:
         """Responses."""
         return self.front.complete(call, responses(call))
 
@@ -104,18 +103,18 @@ class OpenAIRoutes:
         raise RequestFault.bad("Responses is served over HTTP, not over a WebSocket", status=426)
 
     @app.route("/v1/responses/input_tokens", methods=("POST",), access=Access.CLIENT_KEY)
-    def input_tokens(self, call: Call) -> Awaitable[None]:
+    def input_tokens(self, call: Call) -> Relayed:
         """How many tokens a Responses request would be."""
         return self.front.complete(call, wanted(call, DIALECTS["responses"], Operation.COUNT))
 
     @app.route("/v1/responses/compact", methods=("POST",), access=Access.CLIENT_KEY)
-    def compact(self, call: Call) -> Awaitable[None]:
+    def compact(self, call: Call) -> Relayed:
         """Responses compaction: never streamed."""
         if call.json().get("stream") is True:
             raise RequestFault.bad("Streaming not supported for compact responses", param="stream")
         return self.front.complete(call, wanted(call, DIALECTS["responses"], Operation.COMPACT))
 
     @app.route("/v1/embeddings", methods=("POST",), access=Access.CLIENT_KEY)
-    def embeddings(self, call: Call) -> Awaitable[None]:
+    def embeddings(self, call: Call) -> Relayed:
         """Embeddings."""
         return self.front.complete(call, wanted(call, DIALECTS["openai"], Operation.EMBED))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -23,11 +23,17 @@ class PlainRequest:
     :ivar headers: lower-case names; undecodable bytes as surrogates.
     :ivar body: whole, once the request is at its route.
     :ivar fields: headers of the answer, of whoever begins it.
+    :ivar leave: called when the client leaves before the answer is whole; None when nobody is to be told.
+
+    It is its own :class:`~cliproxy.relay.exchange.Reply`.
     """
 
     __slots__ = (
         "_answer_headers",
         "_gone",
+        "begun",
+        "leave",
+        "status",
         "_sized",
         "args",
         "began",
@@ -69,6 +75,9 @@ class PlainRequest:
         self.producer: Any = None
         self._answer_headers: dict[str, str] = {}
         self._gone: list[Deferred[None]] = []
+        self.begun = False
+        self.status = 0
+        self.leave: Callable[[], object] | None = None
         self._sized = True
 
     def getClientAddress(self) -> Any:
@@ -89,6 +98,27 @@ class PlainRequest:
         """A header of the answer."""
         name = name if isinstance(name, str) else name.decode("ascii")
         self._answer_headers[name] = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+    @property
+    def gone(self) -> bool:
+        """Nobody listens."""
+        return self.channel is None
+
+    def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """Fix status and headers; they leave with the first byte. A second call does nothing: the first one stands."""
+        if not self.begun and self.channel is not None:
+            self.begun = True
+            self.status = self.code = status
+            self.fields = headers
+
+    def attach(self, producer: Any) -> None:
+        """Let the client's socket pace ``producer``."""
+        if self.channel is not None:
+            self.registerProducer(producer, True)
+
+    def detach(self) -> None:
+        """The producer has no more."""
+        self.producer = None
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Let the client's socket pace ``producer``, a push producer."""
@@ -132,23 +162,25 @@ class PlainRequest:
 
     def finish(self) -> None:
         """The answer is whole."""
-        channel, self.channel = self.channel, None
+        channel, self.leave = self.channel, None
         if channel is None:
             return
         if not self.startedWriting or not self._sized:
-            self.channel = channel
             self.write(b"")
-            self.channel = None
             if not self._sized:
                 write_now(channel.transport, b"0\r\n\r\n")
-        self.finished = True
+        self.finished, self.channel = True, None
         channel.answered(self)
-        for gone in self._gone:
+        waiting, self._gone = self._gone, []
+        for gone in waiting:
             gone.callback(None)
 
     def lost(self, reason: Failure) -> None:
         """The client left."""
         self.channel = None
+        leave, self.leave = self.leave, None
+        if leave is not None:
+            leave()
         waiting, self._gone = self._gone, []
         for gone in waiting:
             gone.errback(reason)

@@ -46,7 +46,7 @@ class RootResource(Resource):
         super().__init__()
         self._front = front
         self._exact: dict[tuple[bytes, bytes], Callable[[Request], Any]] = {}
-        self.plain = PlainRoutes(front.run)
+        self.plain = PlainRoutes(front.run_plain)
         self._prefixes: list[tuple[bytes, IResource]] = []
         for prefixes, app in apps:
             resource = app.resource()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -46,8 +48,20 @@ SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 #: Asked every few seconds by whoever keeps the daemon alive.
 _HEALTH: Final = ("/healthz", "/readyz")
-#: What a route may return.
-Result = Answer | None | Awaitable[Answer | None]
+
+
+class UnderWay(enum.Enum):
+    """An answer that the relay gives by itself."""
+
+    UNDER_WAY = "under way"
+
+
+UNDER_WAY: Final = UnderWay.UNDER_WAY
+#: What a route gives that had the relay answer.
+Relayed = Deferred[None] | UnderWay
+#: What a route may return, and what entering it gives.
+Result = Answer | None | Awaitable[Answer | None] | UnderWay
+Entered = Deferred[bytes | None] | bytes | None | UnderWay
 
 
 class Routes(Klein):
@@ -66,12 +80,12 @@ class Routes(Klein):
 
         def register(method: Callable[..., Result]) -> Callable[..., Any]:
             @functools.wraps(method)
-            def endpoint(owner: Any, request: Any, **arguments: str) -> Deferred[bytes | None] | bytes | None:
-                enter: Callable[..., Deferred[bytes | None] | bytes | None] = owner.front.enter
+            def endpoint(owner: Any, request: Any, **arguments: str) -> Entered:
+                enter: Callable[..., Entered] = owner.front.enter
                 return enter(request, access, functools.partial(method, owner), arguments)
 
             endpoint.access = access  # type: ignore[attr-defined]
-            register_rule = super(Routes, self).route(url, methods=list(methods), strict_slashes=False)
+            register_rule: Any = super(Routes, self).route(url, methods=list(methods), strict_slashes=False)
             registered: Callable[..., Any] = register_rule(endpoint)
             return registered
 
@@ -109,7 +123,7 @@ class Front:
         access: Access,
         route: Callable[..., Result],
         arguments: Mapping[str, str],
-    ) -> Deferred[bytes | None] | bytes | None:
+    ) -> Entered:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
         snapshot = self.relay.snapshot
@@ -128,7 +142,7 @@ class Front:
             return self.refuse(request, fault)
         if result is None or isinstance(result, Answer):
             return self.answer(request, result)
-        if isinstance(result, Deferred):  # the relay's: it answers, whatever happens
+        if isinstance(result, Deferred | UnderWay):  # the relay's: it answers, whatever happens
             return result
         return Deferred.fromCoroutine(self._finish(request, result))
 
@@ -272,8 +286,9 @@ class Front:
         usable = any(self.relay.failover.usable(credential) for credential in offering)
         return None if usable else "no credential is usable: every one is cooling"
 
-    def complete(self, call: Call, wanted: Wanted, route: Route | None = None) -> Deferred[None]:
-        """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred.
+    def complete(self, call: Call, wanted: Wanted, route: Route | None = None) -> Relayed:
+        """Relay one request; gives :meth:`Relay.start <cliproxy.relay.relay.Relay.start>`'s Deferred, but for a plain request,
+        which is finished without one.
 
         :param route: where it goes, when that is decided already.
         :raises RequestFault: 429, the client's key is over a limit; 403, it may not use the model.
@@ -294,13 +309,39 @@ class Front:
         strict = call.snapshot.settings.strict_translation if own is None else own
         drop_body(call.request)  # all that is still wanted of it is in ``inbound``
         call.request.recorded = True  # by the relay
-        reply = HTTPReply(call.request)
+        request: Any = call.request
+        plain = isinstance(request, PlainRequest)
+        reply = request if plain else HTTPReply(request)
         exchange = Exchange(
             call.id, call.client.label, inbound, wanted.dialect, call.snapshot, reply, strict, route, wanted.edit
         )
         exchange.peer, exchange.key, exchange.size = call.client.peer, key, len(wanted.raw)
         exchange.admission = admission
-        return self.relay.start(exchange)
+        if not plain:
+            return self.relay.start(exchange)
+        request.leave = partial(self.relay.leave, exchange)
+        self.relay.serve(exchange, partial(self._over, request))
+        return UNDER_WAY
+
+    def _over(self, request: PlainRequest, failure: Failure | None) -> None:
+        """The relay has answered a plain request."""
+        body = None if failure is None else self.crash(request, failure)
+        if body is not None:
+            request.write(body)
+        request.finish()
+
+    def run_plain(self, request: PlainRequest, endpoint: Callable[[Any], Any]) -> None:
+        """:meth:`run` for a plain request: nothing is waited for that the relay answers by itself."""
+        try:
+            result = endpoint(request)
+        except BaseException:  # a bug of ours
+            result = self.crash(request, Failure())
+        if isinstance(result, Deferred):
+            self.run(request, lambda _: result)
+        elif result is not UNDER_WAY:
+            if result is not None:
+                request.write(result)
+            request.finish()
 
     def record(self, record: Record) -> None:
         """An answer that was no exchange. Health checks that go well are worth a line to those who debug."""
@@ -357,6 +398,7 @@ def cookie_name(settings: Settings) -> str:
 async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer | None:
     await checked
     result = route()
+    assert not isinstance(result, UnderWay), "management relays nothing"
     return result if result is None or isinstance(result, Answer) else await result
 
 

@@ -35,9 +35,14 @@ JSON_HEADERS: Final = (("Content-Type", "application/json"),)
 class Reply(Protocol):
     """The client's side. ``begun`` says that status and headers are fixed, ``gone`` that nobody listens."""
 
-    begun: bool
-    gone: bool
-    status: int
+    @property
+    def begun(self) -> bool: ...
+
+    @property
+    def gone(self) -> bool: ...
+
+    @property
+    def status(self) -> int: ...
 
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """Fix status and headers."""

@@ -190,8 +190,11 @@ class Relay:
             if not self.exchanges:
                 self._idle.set()
         finally:
-            assert exchange.over is not None
-            exchange.over(failure)
+            over, exchange.over = exchange.over, None
+            exchange.plan = exchange.task = None  # they know the exchange: without them it is let go of at once
+            exchange.inbound.release()
+            assert over is not None
+            over(failure)
 
     def _tell(self, kind: str, exchange: Exchange) -> None:
         """Say how far the exchange is, if anybody watches."""
