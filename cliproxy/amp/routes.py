@@ -22,12 +22,12 @@ from cliproxy.amp.rewriting import declared_tools, renamed, without_long_context
 from cliproxy.dialects.writers import Edit
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.call import Answer, Call
+from cliproxy.front.call import Answer, Call, Result
 from cliproxy.front.claude import count, messages
 from cliproxy.front.gemini import generation
 from cliproxy.front.models import detail, listing
 from cliproxy.front.openai import chat, completions, responses
-from cliproxy.front.routes import Front, Result, Routes
+from cliproxy.front.routes import Front, Routes
 from cliproxy.front.wanted import LONGEST_MODEL_NAME, Wanted, model_name
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.route import Route

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import enum
+from collections.abc import Awaitable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
 from cliproxy.errors import RequestFault
@@ -32,6 +34,20 @@ class Answer:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
+
+
+class UnderWay(enum.Enum):
+    """An answer that the relay gives by itself."""
+
+    UNDER_WAY = "under way"
+
+
+UNDER_WAY: Final = UnderWay.UNDER_WAY
+#: What a route gives that had the relay answer.
+Relayed = Deferred[None] | UnderWay
+#: What a route may return, and what entering it gives.
+Result = Answer | None | Awaitable[Answer | None] | UnderWay
+Entered = Deferred[bytes | None] | bytes | None | UnderWay
 
 
 @attrs.define

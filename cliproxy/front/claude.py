@@ -6,8 +6,8 @@ import attrs
 
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.front.access import Access
-from cliproxy.front.call import Call
-from cliproxy.front.routes import Front, Relayed, Routes
+from cliproxy.front.call import Call, Relayed
+from cliproxy.front.routes import Front, Routes
 from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.providers.interface import Operation
 

@@ -9,10 +9,10 @@ import attrs
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.call import Answer, Call
+from cliproxy.front.call import Answer, Call, Relayed
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import detail, listing
-from cliproxy.front.routes import Front, Relayed, Routes
+from cliproxy.front.routes import Front, Routes
 from cliproxy.front.wanted import Wanted, model_name
 from cliproxy.providers.interface import Operation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from cliproxy import __version__
 from cliproxy.errors import ErrorDetail
@@ -33,3 +33,9 @@ def managed_error(detail: ErrorDetail) -> JSONObject:
     if detail.code:
         return {"error": detail.code, "message": detail.message}
     return {"error": detail.message}
+
+
+def present(request: Any) -> None:
+    """Say on a management answer what it is."""
+    for name, value in MANAGED:
+        request.setHeader(name, value)

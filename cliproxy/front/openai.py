@@ -10,11 +10,11 @@ from cliproxy.dialects.openai.completions import chat_request, completion, compl
 from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access
-from cliproxy.front.call import Answer, Call
+from cliproxy.front.call import Answer, Call, Relayed
 from cliproxy.front.codex_catalog import codex_catalog
 from cliproxy.front.failures import speaker
 from cliproxy.front.models import listing
-from cliproxy.front.routes import Front, Relayed, Routes
+from cliproxy.front.routes import Front, Routes
 from cliproxy.front.wanted import Wanted, wanted
 from cliproxy.jsontypes import dumps
 from cliproxy.providers.interface import Operation

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import attrs
 from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from cliproxy.front.access import Access
+from cliproxy.front.call import UNDER_WAY
 
 #: A path whose last segment is a name that needs no decoding.
 _NAMED: Final = re.compile(rb"(/(?:[^/]+/)*)([0-9A-Za-z][0-9A-Za-z._:-]*)")
@@ -23,10 +26,12 @@ Endpoint = Callable[[Any], Any]
 class PlainRoutes:
     """Finds what answers a path.
 
-    :ivar run: called with a request and the endpoint of its rule.
+    :ivar run: called with a request and what gives its answer later.
+    :ivar crash: gives the answer to a request on which we fail.
     """
 
     run: Callable[[Any, Endpoint], object]
+    crash: Callable[[Any, Failure], bytes | None]
     _exact: dict[bytes, Endpoint] = attrs.field(factory=dict)
     _named: dict[bytes, tuple[Klein, str, str]] = attrs.field(factory=dict)
 
@@ -49,7 +54,16 @@ class PlainRoutes:
         """Answer a request to a path that is among them."""
         endpoint = self._find(request.path)
         assert endpoint is not None
-        self.run(request, endpoint)
+        try:
+            result = endpoint(request)
+        except BaseException:  # a bug of ours
+            result = self.crash(request, Failure())
+        if isinstance(result, Deferred):
+            self.run(request, lambda _: result)
+        elif result is not UNDER_WAY:
+            if result is not None:
+                request.write(result)
+            request.finish()
 
     def _find(self, path: bytes) -> Endpoint | None:
         endpoint = self._exact.get(path)

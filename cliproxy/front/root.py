@@ -13,9 +13,9 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.call import header_map
-from cliproxy.front.managed import METHODS, is_managed
+from cliproxy.front.managed import METHODS, is_managed, present
 from cliproxy.front.plain_routes import PlainRoutes
-from cliproxy.front.routes import Front, present
+from cliproxy.front.routes import Front
 from cliproxy.wire.paths import is_canonical
 
 _PREFLIGHT: Final = (
@@ -46,7 +46,7 @@ class RootResource(Resource):
         super().__init__()
         self._front = front
         self._exact: dict[tuple[bytes, bytes], Callable[[Request], Any]] = {}
-        self.plain = PlainRoutes(front.run_plain)
+        self.plain = PlainRoutes(front.run, front.crash)
         self._prefixes: list[tuple[bytes, IResource]] = []
         for prefixes, app in apps:
             resource = app.resource()

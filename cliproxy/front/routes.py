@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
@@ -21,9 +20,20 @@ from werkzeug.exceptions import HTTPException
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.front.access import Access, AccessPolicy, Client, candidates
 from cliproxy.front.admission import admitted
-from cliproxy.front.call import Answer, Call, drop_body, header_map, query_map
+from cliproxy.front.call import (
+    UNDER_WAY,
+    Answer,
+    Call,
+    Entered,
+    Relayed,
+    Result,
+    UnderWay,
+    drop_body,
+    header_map,
+    query_map,
+)
 from cliproxy.front.failures import dialect_of, error_body, error_headers
-from cliproxy.front.managed import EXPOSED, MANAGED, is_managed
+from cliproxy.front.managed import EXPOSED, is_managed, present
 from cliproxy.front.operators import Operators
 from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.reply import HTTPReply
@@ -48,20 +58,6 @@ SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 #: Asked every few seconds by whoever keeps the daemon alive.
 _HEALTH: Final = ("/healthz", "/readyz")
-
-
-class UnderWay(enum.Enum):
-    """An answer that the relay gives by itself."""
-
-    UNDER_WAY = "under way"
-
-
-UNDER_WAY: Final = UnderWay.UNDER_WAY
-#: What a route gives that had the relay answer.
-Relayed = Deferred[None] | UnderWay
-#: What a route may return, and what entering it gives.
-Result = Answer | None | Awaitable[Answer | None] | UnderWay
-Entered = Deferred[bytes | None] | bytes | None | UnderWay
 
 
 class Routes(Klein):
@@ -330,19 +326,6 @@ class Front:
             request.write(body)
         request.finish()
 
-    def run_plain(self, request: PlainRequest, endpoint: Callable[[Any], Any]) -> None:
-        """:meth:`run` for a plain request: nothing is waited for that the relay answers by itself."""
-        try:
-            result = endpoint(request)
-        except BaseException:  # a bug of ours
-            result = self.crash(request, Failure())
-        if isinstance(result, Deferred):
-            self.run(request, lambda _: result)
-        elif result is not UNDER_WAY:
-            if result is not None:
-                request.write(result)
-            request.finish()
-
     def record(self, record: Record) -> None:
         """An answer that was no exchange. Health checks that go well are worth a line to those who debug."""
         if record.path in _HEALTH and record.status == 200 and not self.relay.snapshot.settings.debug:
@@ -382,12 +365,6 @@ class Front:
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))
-
-
-def present(request: Request) -> None:
-    """Say on a management answer what it is."""
-    for name, value in MANAGED:
-        request.setHeader(name, value)
 
 
 def cookie_name(settings: Settings) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 import attrs
 
 from cliproxy.front.access import Access
-from cliproxy.front.routes import Result, Routes
+from cliproxy.front.call import Result
+from cliproxy.front.routes import Routes
 
 V0: Final = "/v0/management"
 V8: Final = "/v8/management"

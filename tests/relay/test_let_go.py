@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cliproxy.jsontypes import dumps
-from tests.relay.test_ways import frames, streams, whole
 from tests.support.bodies import CHAT, CLAUDE
+from tests.support.good_answers import frames, streams, whole
 from tests.support.settings import settings
 from tests.support.world import Received, World
 
@@ -40,8 +40,12 @@ def test_an_answered_request_leaves_nothing_that_holds_itself(path: str, body: d
     try:
         for _ in range(5):
             ask()
-        assert gc.collect() == 0
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert [each for each in gc.garbage if type(each).__module__.startswith("cliproxy")] == []
     finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
         gc.enable()
         world.close()
 
