@@ -29,6 +29,10 @@ class _Vendor(socketserver.ThreadingTCPServer):
     gate: threading.Event
     pace: float
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
 
 class _Connection(socketserver.StreamRequestHandler):
     server: _Vendor
@@ -129,22 +133,23 @@ def _claude(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {**head, **ended, "content": content, "usage": {**usage, "output_tokens": output}}
 
 
-class Scene:
-    """A daemon with its vendors.
+class Traffic:
+    """Clients of a daemon.
 
     :ivar gate: lets the gated answers go on.
     """
 
-    def __init__(self, daemon: Daemon, vendor: _Vendor) -> None:
-        self.daemon = daemon
-        self.gate = vendor.gate
+    def __init__(self, port: int, key: str, gate: threading.Event) -> None:
+        self.gate = gate
+        self._port = port
+        self._key = key
         self._threads: list[threading.Thread] = []
 
     def ask(
         self, model: str, text: str = "hello", *, key: str = "", stream: bool = False, claude: bool = False
     ) -> tuple[int, bytes]:
         """One request, to its end: status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         try:
             return self.send(connection, model, text, key=key, stream=stream, claude=claude)
         finally:
@@ -164,7 +169,7 @@ class Scene:
         body = {"model": model, "stream": stream, "max_tokens": 100, "messages": [{"role": "user", "content": text}]}
         if stream and not claude:
             body["stream_options"] = {"include_usage": True}
-        headers = {"Authorization": f"Bearer {key or self.daemon.key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key or self._key}", "Content-Type": "application/json"}
         path = "/v1/messages" if claude else "/v1/chat/completions"
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
@@ -189,29 +194,46 @@ class Scene:
         self._threads.clear()
 
 
-@contextmanager
-def open_scene(directory: Path, make: Callable[[str], dict[str, Any]], pace: float = 0.05) -> Iterator[Scene]:
-    """Start the vendors and the daemon.
+class Scene(Traffic):
+    """A daemon with its vendors and clients."""
 
-    :param make: gives the settings, from the vendors' base URL.
+    def __init__(self, daemon: Daemon, gate: threading.Event) -> None:
+        super().__init__(daemon.port, daemon.key, gate)
+        self.daemon = daemon
+
+
+@contextmanager
+def vendors(pace: float = 0.05) -> Iterator[_Vendor]:
+    """All vendors, at one address.
+
     :param pace: seconds between two words of a slow answer.
     """
     with _Vendor(("127.0.0.1", 0), _Connection) as vendor:
         vendor.gate, vendor.pace = threading.Event(), pace
         threading.Thread(target=vendor.serve_forever, daemon=True).start()
         try:
-            settings = {
-                "remote-management": {"secret-key": SECRET, "console-key": CONSOLE_KEY},
-                "affinity": {"enabled": False},
-                "max-retry-interval": 0,
-                "drain-seconds": 2,
-                **make(f"http://127.0.0.1:{vendor.server_address[1]}"),
-            }
-            with Daemon(settings, directory, (CONSOLE_KEY, SECRET)) as daemon:
-                scene = Scene(daemon, vendor)
-                try:
-                    yield scene
-                finally:
-                    scene.join()
+            yield vendor
         finally:
             vendor.shutdown()
+
+
+@contextmanager
+def open_scene(directory: Path, make: Callable[[str], dict[str, Any]]) -> Iterator[Scene]:
+    """Start the vendors and the daemon.
+
+    :param make: gives the settings, from the vendors' base URL.
+    """
+    with vendors() as vendor:
+        settings = {
+            "remote-management": {"secret-key": SECRET, "console-key": CONSOLE_KEY},
+            "affinity": {"enabled": False},
+            "max-retry-interval": 0,
+            "drain-seconds": 2,
+            **make(vendor.url),
+        }
+        with Daemon(settings, directory, (CONSOLE_KEY, SECRET)) as daemon:
+            scene = Scene(daemon, vendor.gate)
+            try:
+                yield scene
+            finally:
+                scene.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -391,3 +392,11 @@ class Live(Console):
         self.assertEqual(
             self.world.request("DELETE", "/console/cooldowns", None, cookie, key=None).json, {"cleared": 1}
         )
+
+
+def test_the_pictures_in_docs_are_small() -> None:
+    """Each that the page on the console shows is there, and under 150 kB."""
+    docs = Path(__file__).parents[2] / "docs"
+    shown = re.findall(r"\.\. image:: (\S+)", (docs / "console.rst").read_text())
+    assert len(shown) == len(list(docs.glob("console-*.png"))) >= 3
+    assert [name for name in shown if (docs / name).stat().st_size > 150_000] == []

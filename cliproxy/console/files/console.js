@@ -137,7 +137,7 @@ function usd(dollars) {
 
 function ms(time) {
   if (time === null || time === undefined) return "–";
-  if (time < 1) return "<1 ms";
+  if (time < 1) return time ? "<1 ms" : "0 ms";
   if (time < 1000) return `${Math.round(time)} ms`;
   return time < 100000 ? `${(time / 1000).toFixed(time < 10000 ? 2 : 1)} s` : span(time / 1000);
 }
@@ -219,7 +219,7 @@ function tiles(id, facts) {
 
 // ---- charts
 
-const SLOTS = 60;
+const SLOTS = 60, GUTTER = 44; // minutes, and pixels for what the axis says
 
 /** The last hour, a minute a slot; null where nothing ended. */
 function slots() {
@@ -231,9 +231,9 @@ function slots() {
 }
 
 function ceiling(value) {
-  if (value <= 0) return 1;
+  if (value <= 2) return 2;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value * 0.999);
 }
 
 class Chart {
@@ -264,13 +264,13 @@ class Chart {
   }
 
   draw(list) {
-    const width = this.svg.clientWidth;
+    const width = this.svg.clientWidth - GUTTER;
     const sign = `${width}|${list[0].start}|${JSON.stringify(list.map((slot) => this.values(slot)))}`;
-    if (!width || sign === this.drawn) return;
+    if (width <= 0 || sign === this.drawn) return;
     Object.assign(this, { drawn: sign, list, width });
     const sums = list.map((slot) => this.lines ? Math.max(0, ...this.values(slot)) : this.values(slot).reduce((a, b) => a + b, 0));
     this.top = ceiling(Math.max(...sums));
-    this.svg.setAttribute("viewBox", `0 0 ${width} 132`);
+    this.svg.setAttribute("viewBox", `${-GUTTER} 0 ${width + GUTTER} 132`);
     this.veil.setAttribute("width", width);
     this.drawAxis(list, width);
     this.lines ? this.drawLines(list, width) : this.drawBars(list, width);
@@ -282,7 +282,7 @@ class Chart {
     const rule = (y) => s("line", { x1: 0, x2: width, y1: y, y2: y, class: "rule" });
     const ends = [[0, "start"], [SLOTS / 2, "middle"], [SLOTS - 1, "end"]];
     this.axis.replaceChildren(
-      rule(0.5), rule(56), rule(112), s("text", { x: 0, y: 13 }, this.form(this.top)), s("text", { x: 0, y: 69 }, this.form(this.top / 2)),
+      rule(0.5), rule(56), rule(112), ...[[this.top, 8], [this.top / 2, 60], [0, 112]].map(([value, y]) => s("text", { x: -GUTTER, y }, this.form(value))),
       ...ends.map(([at, anchor]) => s("text", { x: (width * at) / (SLOTS - 1), y: 128, "text-anchor": anchor }, hour.format(list[at].start * 1000))),
     );
   }
@@ -331,7 +331,7 @@ class Chart {
   }
 
   point(event) {
-    const at = event === null ? -1 : Math.min(SLOTS - 1, Math.max(0, Math.floor((event.offsetX / this.width) * SLOTS)));
+    const at = event === null ? -1 : Math.min(SLOTS - 1, Math.max(0, Math.floor(((event.offsetX - GUTTER) / this.width) * SLOTS)));
     this.hover.setAttribute("opacity", at < 0 ? 0 : 0.18);
     if (at < 0 || !this.list) { this.read.textContent = ""; return; }
     this.hover.setAttribute("x", (at * this.width) / SLOTS);
@@ -404,7 +404,7 @@ function drawTiles(list, minutes) {
 /** Client -> model -> those that failed -> who answers. */
 function way(record) {
   const tries = record.tries ?? [], answered = record.status === undefined ? null : record.status;
-  const failed = answered === null ? tries : tries.filter((one, at) => one.status !== 200 || at < tries.length - 1);
+  const failed = answered === null ? tries.filter((one) => one.status !== 200) : tries.filter((one, at) => one.status !== 200 || at < tries.length - 1);
   const last = answered === null ? record.credential : tries.at(-1)?.status === 200 ? record.credential : null;
   const parts = [h("span", { class: "dialect", text: dialect(record.dialect_in) }), arrow(), h("b", { text: record.asked || "–" })];
   failed.forEach((one, at) => {
@@ -433,7 +433,7 @@ function drawRunning() {
 
 function progress(record) {
   if (record.first_ms !== null) return `first token after ${ms(record.first_ms)}`;
-  return record.credential === null ? "waiting for a credential" : record.tries.length ? `attempt ${record.tries.length + 1}` : "waiting for the first token";
+  return record.credential === null ? "waiting for a credential" : record.tries.length ? `attempt ${record.tries.length + 1}, waiting for the first token` : "waiting for the first token";
 }
 
 /** Every cool-down that is not over, those that end first in front. */
@@ -496,6 +496,7 @@ function drawCredentials() {
   set("credentials-gist", all.length ? `${plural(all.length, "credential")}, ${cooling ? `${count(cooling)} cooling` : "none cooling"}` : "");
   $("clear-all").disabled = !Object.keys(known.cooling).length;
   $("credentials-table").hidden = !found.length;
+  $("credentials-table").classList.toggle("unquoted", !known.credentials.some((each) => each.quota?.length));
   $("credentials-empty").hidden = found.length > 0;
   set("credentials-empty", all.length ? "No credential fits." : `No credential is configured. Put one into ${known.daemon?.config ?? "a config.yaml"}: cliproxy presets has the lines to paste.`);
   $("credentials-more").hidden = found.length <= rowsShown;
@@ -515,10 +516,10 @@ function credentialRow(credential, state, cool, parts, load) {
   return h("tr", null,
     h("th", { scope: "row", class: "full" }, credential.label, h("span", { class: "sub", text: facts.filter(Boolean).join(" · ") })),
     cell("State", { class: "full" }, stateOf(credential, state, cool, parts)),
-    cell("Quota", { class: credential.quota?.length ? "full" : null }, quota(credential)),
+    cell("Quota", { class: "quota" + (credential.quota?.length ? " full" : "") }, quota(credential)),
     number("Under way", credential.max_concurrency ? `${load} of ${credential.max_concurrency}` : count(load)),
     cell("Models", { class: "full" }, credential.model_count ? h("span", { class: "chips" }, models) : h("span", { class: "none", text: "as asked" })),
-    cell(null, null, cool ? clearButton(credential, null) : null));
+    cell(null, { class: "num" }, cool ? clearButton(credential, null) : null));
 }
 
 function stateOf(credential, state, cool, parts) {
@@ -572,9 +573,9 @@ function runningItem(record) {
   return {
     key: record.id, sign: "running" + JSON.stringify(record),
     make: () => h("tr", null,
-      cell("When", null, atTime(record.time)), cell("Client", null, client(record)), cell("Way", { class: "full" }, way(record)),
-      cell("Outcome", null, pill("info", "under way")), number("First", ms(record.first_ms)),
-      number("Whole", ticking(null, record.time, (gone) => span(gone))), number("In", "–"), number("Out", "–"), number("Cost", "–")),
+      cell("When", { class: "unlabelled" }, h("span", { class: "shut", text: atTime(record.time) })), cell("Client", { class: "unlabelled" }, client(record)),
+      cell("Way", { class: "unlabelled way-cell" }, way(record)), cell("Outcome", { class: "unlabelled outcome" }, pill("info", "under way")),
+      number("First token", ms(record.first_ms)), number("Total", ticking(null, record.time, (gone) => span(gone))), number("In", "–"), number("Out", "–"), number("Cost", "–")),
   };
 }
 
@@ -586,21 +587,21 @@ function endedItem(record) {
   return {
     key: record.id, sign: open ? "open" : "shut",
     make: () => h("tr", null,
-      cell("When", null, h("button", { type: "button", class: "opener", "aria-expanded": String(open), "data-focus": "open", onclick: toggle }, atTime(record.time), unseen(", details"))),
-      cell("Client", null, client(record)),
-      cell("Way", { class: "full" }, way(record), record.failure && outcome(record) === "failed" ? h("span", { class: "sub", text: record.failure }) : null),
-      cell("Outcome", null, pill(kind, kind === "failed" && record.status >= 400 ? `${record.status}` : words), record.losses ? h("span", { class: "sub", text: plural(record.losses, "loss", "losses") }) : null),
-      number("First", ms(record.first_ms)), number("Whole", ms(record.ms)),
+      cell("When", { class: "unlabelled" }, h("button", { type: "button", class: "opener", "aria-expanded": String(open), "data-focus": "open", onclick: toggle }, atTime(record.time), unseen(", details"))),
+      cell("Client", { class: "unlabelled" }, client(record)),
+      cell("Way", { class: "unlabelled way-cell" }, way(record), record.failure && outcome(record) === "failed" ? h("span", { class: "sub", text: record.failure }) : null),
+      cell("Outcome", { class: "unlabelled outcome" }, pill(kind, kind === "failed" && record.status >= 400 ? `${record.status}` : words), record.losses ? h("span", { class: "sub", text: plural(record.losses, "loss", "losses") }) : null),
+      number("First token", ms(record.first_ms)), number("Total", ms(record.ms)),
       number("In", h("span", null, count(record.input), record.cached ? h("span", { class: "sub", text: `${count(record.cached)} cached` }) : null)),
       number("Out", count(record.output)), number("Cost", record.cost_source === "unknown" ? "–" : usd(record.cost_usd))),
   };
 }
 
 function detailRow(record) {
-  const tries = record.tries.map((one, at) => `${at + 1}. ${one.credential} (${one.model}): ${one.status || "none"}${one.why ? `, ${one.why}` : ""}, ${ms(one.ms)}`);
+  const tries = record.tries.map((one) => `${one.credential} (${one.model}): ${one.status || "none"}${one.why ? `, ${one.why}` : ""}, ${ms(one.ms)}`);
   const facts = [
     ["Request", record.id], ["Translated", record.dialect_out && record.dialect_out !== record.dialect_in ? `${dialect(record.dialect_in)} to ${dialect(record.dialect_out)}` : "no, passed on"],
-    ["Attempts", tries.length ? h("ol", { class: "plain" }, tries.map((text) => h("li", { text }))) : "none"],
+    ["Attempts", tries.length ? h("ol", null, tries.map((text) => h("li", { text }))) : "none"],
     ["Tokens", `${count(record.input)} in (${count(record.cached ?? 0)} cached, ${count(record.cache_write ?? 0)} written to the cache), ${count(record.output)} out (${count(record.reasoning ?? 0)} reasoning)`],
     ["Cost", `${usd(record.cost_usd)} (${record.cost_source})${record.cache_saved_usd ? `, ${usd(record.cache_saved_usd)} saved by the cache` : ""}${record.saved_usd ? `, ${usd(record.saved_usd)} covered by a subscription` : ""}`],
     ["Affinity", record.affinity], ["Losses", record.lost?.length ? record.lost.join(", ") : "none"], ["Failure", record.failure],
@@ -659,7 +660,7 @@ function keyRow(key) {
   const limits = [key.rpm && `${count(key.rpm)} requests a minute`, key.tpm && `${count(key.tpm)} tokens a minute`, key.max_concurrency && `${count(key.max_concurrency)} at once`].filter(Boolean);
   const ends = key.expired ? pill("failed", "expired") : key.disabled ? pill("", "disabled") : null;
   return h("tr", null,
-    h("th", { scope: "row", class: "full" }, key.label, " ", ends, h("span", { class: "sub", text: [key.tags.join(", "), key.expires ? `until ${key.expires}` : ""].filter(Boolean).join(" · ") })),
+    h("th", { scope: "row", class: "full" }, key.label, " ", ends, h("span", { class: "sub", text: [key.tags.join(", "), key.expires ? `until ${day.format(new Date(key.expires))}` : ""].filter(Boolean).join(" · ") })),
     cell("May use", null, may.length ? h("span", { class: "chips" }, may.map((text) => h("span", { class: "chip", text }))) : h("span", { class: "none", text: "everything" })),
     cell("Limits", null, limits.length ? limits.map((text) => h("div", { text })) : h("span", { class: "none", text: "none" })),
     cell("Budgets", { class: "full" }, key.budgets.length ? h("div", { class: "gauges" }, key.budgets.map(budget)) : h("span", { class: "none", text: "none" })),
@@ -667,10 +668,10 @@ function keyRow(key) {
 }
 
 function budget(one) {
-  const write = one.measure === "usd" ? usd : (value) => `${count(value)} ${one.measure}`;
+  const [used, limit] = one.measure === "usd" ? [usd(one.used), usd(one.limit)] : [count(one.used), `${count(one.limit)} ${one.measure}`];
   const per = one.per === "total" ? "in all" : `a ${one.per}`, share = one.limit ? one.used / one.limit : 1;
   return h("div", null,
-    h("span", { class: "line" }, h("span", { text: `${write(one.used)} of ${write(one.limit)} ${per}` }), h("span", { text: percent(share) })), meter(share),
+    h("span", { class: "line" }, h("span", { text: `${used} of ${limit} ${per}` }), h("span", { text: percent(share) })), meter(share),
     one.resets ? ticking({ class: "sub" }, one.resets, (_, left) => `anew in ${span(left)}`) : null);
 }
 
@@ -684,8 +685,10 @@ async function explain(event) {
   if (told) fill($("explained"), told.error ? [explainSummary(told), h("p", { class: "card summary" }, h("span", { class: "empty", text: told.error }))] : explanation(told));
 }
 
+const AMP = { LOCAL_PROVIDER: "served here", MODEL_MAPPING: "mapped to", AMP_CREDITS: "passed on to ampcode.com", NO_PROVIDER: "refused: nobody serves it" };
+
 function explainSummary(told) {
-  const amp = told.amp.models.length ? `${told.amp.route}: ${told.amp.models.join(", ")}` : told.amp.route;
+  const amp = [AMP[told.amp.route] ?? told.amp.route, told.amp.models.join(", ")].filter(Boolean).join(" ");
   const usable = (told.candidates ?? []).filter((one) => one.place !== null).length;
   const facts = [
     ["Model", told.model], ["Base name", told.base && told.base !== told.model ? told.base : ""], ["Thinking", told.suffix ?? ""],
@@ -752,7 +755,7 @@ function show(name, focus) {
   for (const link of $("nav").querySelectorAll("a")) {
     if (link.hash === `#${view}`) {
       link.setAttribute("aria-current", "page");
-      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+      link.scrollIntoView({ block: "nearest", inline: "center" });
     } else link.removeAttribute("aria-current");
   }
   const title = $(view).querySelector("h1");
