@@ -44,6 +44,7 @@ from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
+from cliproxy.management.accounts import AccountRoutes
 from cliproxy.management.app import ManagementRoutes
 from cliproxy.management.config import ConfigRoutes
 from cliproxy.management.editing import ConfigFile
@@ -167,6 +168,7 @@ class CliproxyService(MultiService):
             ManagementRoutes(front, seconds, self.now, table),
             ConfigRoutes(front, file),
             ListRoutes(front, file),
+            AccountRoutes(front, self.tokens, seconds),
             numbers,
         )
         table += [entry for owner in owners for entry in owner.app.table]

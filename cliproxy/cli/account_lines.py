@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from cliproxy.cli.ask import quota_line
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.account import Account, credential_of
 from cliproxy.settings.model import Settings
@@ -31,4 +32,7 @@ def lines(told: JSONObject) -> list[str]:
     found = [head, f"    {'used ' if told['used'] else 'not used: it '}{told['why']}"]
     if told["expires"]:
         found.append(f"    its token {'ended' if told['expired'] else 'ends'} {told['expires']}")
+    if told.get("problem"):
+        found.append(f"    has no new token: {told['problem']}")
+    found += [f"    {quota_line(window)}" for window in told.get("quota", ())]
     return found

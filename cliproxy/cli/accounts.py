@@ -9,11 +9,12 @@ from twisted.python import usage
 
 from cliproxy.accounts.directory import account, accounts_in, write
 from cliproxy.cli.account_lines import described, lines
-from cliproxy.cli.ask import Configured
+from cliproxy.cli.ask import Configured, NotRunning, ask
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError
-from cliproxy.jsontypes import JSON, InvalidJSON, dumps_text, loads
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps_text, loads
 from cliproxy.routing.account import Account
+from cliproxy.settings.model import Settings
 
 
 class Accounts(Configured):
@@ -23,7 +24,11 @@ class Accounts(Configured):
 
     def run(self, terminal: Terminal) -> int:
         settings = self.settings()
-        found = [described(each, settings, terminal.now()) for each in accounts_in(settings.auth_dir)]
+        live = self._live(settings)
+        found = [
+            {**described(each, settings, terminal.now()), **live.get(each.name, {})}
+            for each in accounts_in(settings.auth_dir)
+        ]
         if self["json"]:
             print(dumps_text({"accounts": found}), file=terminal.out)
             return 0
@@ -32,6 +37,14 @@ class Accounts(Configured):
         if not found:
             print(f"{settings.auth_dir} holds no accounts", file=terminal.out)
         return 0
+
+    def _live(self, settings: Settings) -> dict[str, JSONObject]:
+        """What a running daemon knows beside the files."""
+        try:
+            found = ask(settings, "GET", "/v0/management/accounts", {})["accounts"]
+        except NotRunning:
+            return {}
+        return {each["file"]: {name: each[name] for name in ("problem", "quota")} for each in found}
 
 
 class Import(Configured):

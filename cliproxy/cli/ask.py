@@ -9,6 +9,7 @@ import http.client
 import os
 import socket
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,6 +95,15 @@ class Configured(usage.Options):
         return load(Path(self["config"]), environ=os.environ).settings
 
 
+def quota_line(window: JSONObject) -> str:
+    """One window of a quota, for a terminal."""
+    left = "used" if window["left"] is None else f"{window['left']:.0%} left"
+    until = (
+        "" if window["resets"] is None else f", renewed {datetime.fromtimestamp(window['resets'], UTC):%Y-%m-%d %H:%M}Z"
+    )
+    return f"quota {window['window']} {left}{until}"
+
+
 class Explain(Configured):
     """Say what would become of a request: suffix, mapping, alias, candidates in order, their state and URLs."""
 
@@ -163,4 +173,10 @@ class Cooldowns(Configured):
             if self["credential"] in (None, cooling["credential"]) and self["model"] in (None, cooling["model"]):
                 what = f"{cooling['credential']} {cooling['model'] or '(all its models)'}"
                 print(f"{what}: {cooling['reason']} ({cooling['status']}) until {cooling['until']}", file=terminal.out)
+        for window in ask(self.settings(), "GET", "/v0/management/quota", {})["quota"]:
+            if self["credential"] in (None, window["credential"]) and self["model"] in (None, window["model"]):
+                print(
+                    f"{window['credential']} {window['model'] or '(all its models)'}: {quota_line(window)}",
+                    file=terminal.out,
+                )
         return 0

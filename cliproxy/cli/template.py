@@ -42,7 +42,7 @@ api-keys:
 #        alias: kimi-k2
 
 #routing:
-#  strategy: round-robin       # fill-first, weighted-round-robin, least-busy, soonest-reset
+#  strategy: round-robin       # fill-first, weighted-round-robin, least-busy, soonest-reset, most-left
 
 #proxy-url: ""                 # http://, https:// or socks5:// for every upstream
 #request-retry: 3              # further tries of a request whose upstream failed

@@ -5,7 +5,7 @@ What decides is pure and in :mod:`cliproxy.pool`; what waits is in :mod:`cliprox
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from cliproxy.pool.trace import Trace, attempt_of, reason
 from cliproxy.pool.verdict import Verdict, judge
 from cliproxy.pool.walk import Walk, eligible
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.quota import Window
 from cliproxy.routing.route import Route
 from cliproxy.settings.model import Settings
 from cliproxy.wire.escape import visible
@@ -37,6 +38,7 @@ class Plan:
     :ivar resolve: the router's: fallback names are resolved when their turn comes.
     :ivar affinity: the conversation's key (:func:`cliproxy.pool.affinity.key_from`), or None.
     :ivar id: the exchange's id, for the log.
+    :ivar reserve: the share of a quota that is kept for others.
     :ivar begun: the lease of the first attempt, where :meth:`Failover.begin` gave one; ``ticket`` is its request's.
     """
 
@@ -46,6 +48,7 @@ class Plan:
     stream: bool = False
     affinity: str | None = None
     id: str = ""
+    reserve: float = 0.0
     trace: Trace = attrs.field(factory=Trace)
     begun: Lease | None = None
     ticket: int = 0
@@ -130,10 +133,10 @@ class Failover:
             self._leases.failed(lease, _judged(lease, failure))
             self._standing.failed(lease, failure)
 
-    def observe(self, lease: Lease, renewal: float | None) -> None:
-        """A good answer says in how many seconds the vendor's window is renewed (None: it does not)."""
-        if renewal is not None:
-            self.pool.observe(lease, renewal, self._clock.seconds())
+    def observe(self, lease: Lease, windows: Sequence[Window]) -> None:
+        """An answer says what is left of the vendor's quotas."""
+        if windows:
+            self.pool.observe(lease, windows, self._clock.seconds())
 
     def clear(self, credential: str | None = None, model: str | None = None) -> int:
         """The operator frees what is cooled (:meth:`Pool.clear`); who waits for it goes on at once."""
@@ -160,7 +163,7 @@ class Failover:
     def _walk(self, plan: Plan, route: Route, before: int) -> Walk:
         conversation = None if plan.affinity is None else f"{route.base.lower()} {plan.affinity}"
         candidates = eligible(route.candidates, plan.settings)
-        return Walk(route.base, candidates, plan.settings, plan.stream, conversation, before)
+        return Walk(route.base, candidates, plan.settings, plan.stream, conversation, before, plan.reserve)
 
     async def _over_names(
         self,

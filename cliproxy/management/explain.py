@@ -54,6 +54,7 @@ def _candidate(row: Row, wall: float, dialect: str) -> JSONObject:
         "why": row.why,
         "until": None if row.due is None else datetime.fromtimestamp(wall + row.due, UTC).isoformat(timespec="seconds"),
         "in_flight": row.in_flight,
+        "quota_left": round(row.left, 4),
         "urls": [{"for": what, "url": url} for what, url in urls(credential, candidate.model)],
     }
     if dialect:
@@ -108,7 +109,14 @@ def _rendered_candidate(candidate: JSONObject) -> list[str]:
     state = candidate["state"] + (f": {candidate['why']}" if candidate["why"] else "")
     if candidate["until"] is not None:
         state += f", until {candidate['until']}"
-    lines = [head, f"      {state}; priority {candidate['priority']}, {candidate['in_flight']} in flight"]
+    lines = [
+        head,
+        f"      {state}; priority {candidate['priority']}, {candidate['in_flight']} in flight{_left(candidate)}",
+    ]
     if "lane" in candidate:
         lines.append(f"      {candidate['lane']}")
     return lines + [f"      {url['for']}: {url['url']}" for url in candidate["urls"]]
+
+
+def _left(candidate: JSONObject) -> str:
+    return f", {candidate['quota_left']:.0%} of its quota left" if candidate["quota_left"] < 1 else ""

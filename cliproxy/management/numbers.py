@@ -17,6 +17,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.front.usage import grouping
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.management.accounts import quota_states
 from cliproxy.management.event_stream import EventStream
 from cliproxy.management.registry import Managed, Parameter
 from cliproxy.relay.events import Events
@@ -146,7 +147,7 @@ def cooling_states(front: Front, ahead: float) -> dict[str, list[JSONObject]]:
 
 def credential_states(snapshot: Snapshot, front: Front, ahead: float) -> list[JSONObject]:
     """What is known of each credential; times of cool-downs in Unix seconds. ``ahead`` as in :func:`cooling_states`."""
-    cooling = cooling_states(front, ahead)
+    cooling, quotas = cooling_states(front, ahead), quota_states(front, ahead, front.now() - ahead)
     return [
         {
             "id": credential.id,
@@ -160,6 +161,7 @@ def credential_states(snapshot: Snapshot, front: Front, ahead: float) -> list[JS
             "models": [served.alias for served in credential.serves],
             "subscription": credential.subscription,
             "cooldowns": cooling.get(credential.id, []),
+            "quota": quotas.get(credential.id, []),
         }
         for credential in snapshot.credentials
     ]

@@ -33,14 +33,14 @@ def ending(walk: Walk, pool: Pool, now: float, *, crowded: bool = False) -> Upst
         return _exhausted(walk.name, walk.failed[-1].verdict.status)
     if crowded:
         return _made(503, CROWDED, f"too many requests are waiting for model {walk.name}", 1.0)
-    return _unserved(walk, [pool.standing(candidate, now) for candidate in walk.candidates], due)
+    return _unserved(walk, [pool.standing_for(walk, candidate, now) for candidate in walk.candidates], due)
 
 
 def _due(walk: Walk, pool: Pool, now: float) -> float | None:
     """Seconds until the nearest cool-down of the route ends; None when somebody is not cooling."""
     ends: list[float] = []
     for candidate in walk.candidates:
-        standing = pool.standing(candidate, now)
+        standing = pool.standing_for(walk, candidate, now)
         if standing.state is not State.COOLING or standing.until is None:
             return None
         ends.append(standing.until - now)

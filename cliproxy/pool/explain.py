@@ -20,6 +20,7 @@ class Row:
     :ivar state: a :class:`State` word, ``half-open``, or ``excluded``.
     :ivar why: a sentence, empty for a usable one.
     :ivar due: seconds until its cool-down ends; None when it has none.
+    :ivar left: the share of its quota that is left, as far as it is known.
     """
 
     candidate: Candidate
@@ -28,6 +29,7 @@ class Row:
     why: str
     due: float | None
     in_flight: int
+    left: float
 
 
 def explain(name: str, candidates: Sequence[Candidate], settings: Settings, pool: Pool, now: float) -> list[Row]:
@@ -63,4 +65,4 @@ def _row(candidate: Candidate, pool: Pool, now: float, place: int | None, out: b
             why += "; one request is probing it"
         elif standing.state is State.USABLE:
             state, why = "half-open", why + "; the next request probes it"
-    return Row(candidate, place, state, why, due, pool.in_flight(credential.id))
+    return Row(candidate, place, state, why, due, pool.in_flight(credential.id), pool.left(candidate, now))

@@ -7,7 +7,6 @@ Times are monotonic seconds.
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -15,10 +14,12 @@ import attrs
 
 from cliproxy.pool.affinity import Home, Homes
 from cliproxy.pool.cooldown import Health
+from cliproxy.pool.quotas import Quotas
 from cliproxy.pool.selectors import Turns
 from cliproxy.pool.verdict import Fault, Verdict
 from cliproxy.pool.walk import Walk
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.quota import Window
 from cliproxy.routing.route import Candidate, Key, ModelKey
 
 #: Where a fault of the whole credential is kept: no model has this name.
@@ -116,7 +117,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._health: dict[ModelKey, Health] = {}
-        self._renewals: dict[ModelKey, float] = {}
+        self.quotas = Quotas()
         self._in_flight: dict[str, int] = {}
         self._turns = Turns()
         self._homes = Homes()
@@ -130,8 +131,11 @@ class Pool:
 
     def resets_at(self, candidate: Candidate, now: float) -> float:
         """When the vendor's window will be renewed; infinity when the vendor does not say, minus that before it was asked."""
-        renewal = self._renewals.get(candidate.model_key, -math.inf)
-        return renewal if renewal > now else -math.inf
+        return self.quotas.resets_at(candidate.model_key, now)
+
+    def left(self, candidate: Candidate, now: float) -> float:
+        """The share of its quota that is left, from 0 to 1."""
+        return self.quotas.left(candidate, now)
 
     def standing(self, candidate: Candidate, now: float) -> Availability:
         """How ``candidate`` stands."""
@@ -149,6 +153,14 @@ class Pool:
         elif probed:
             state = State.PROBED
         return Availability(state, worst.until, worst.reason, worst.status)
+
+    def standing_for(self, walk: Walk, candidate: Candidate, now: float) -> Availability:
+        """How ``candidate`` stands for this walk: what is left of it may be kept for others."""
+        standing = self.standing(candidate, now)
+        if walk.reserve and standing.state is State.USABLE and self.left(candidate, now) < walk.reserve:
+            until = self.quotas.full_at(candidate, walk.reserve, now)
+            return Availability(State.COOLING, until, Fault.QUOTA, 429)
+        return standing
 
     def usable(self, candidate: Candidate, now: float) -> bool:
         """Whether ``candidate`` could be taken now."""
@@ -177,7 +189,9 @@ class Pool:
         for when it is asked for."""
 
         def usable(candidate: Candidate) -> bool:
-            return walk.may_try(candidate) and self.usable(candidate, now)
+            if not (walk.may_try(candidate) and self.usable(candidate, now)):
+                return False
+            return not walk.reserve or self.left(candidate, now) >= walk.reserve
 
         rota, strategy, home = walk.rota, walk.settings.routing.strategy, self._home(walk, now)
         for tier in rota.tiers:
@@ -206,8 +220,7 @@ class Pool:
         if lease.affinity is not Affinity.HIT:
             self._turns.take(walk.settings.routing.strategy, walk.turn, candidate, ordered)
         walk.take(candidate)
-        if self.resets_at(candidate, now) < now:
-            self._renewals[candidate.model_key] = math.inf
+        self.quotas.asked(candidate.model_key, now)
         for health in self._held_against(candidate) if self._health else ():
             if health.until is not None:
                 health.until = min(health.until, now)  # a last resort's cool-down is over
@@ -242,11 +255,11 @@ class Pool:
 
     def outlook(self, walk: Walk, now: float) -> Outlook:
         """What the walk, which was given no lease, can hope for."""
-        this_round = [self.standing(candidate, now) for candidate in walk.open()]
+        this_round = [self.standing_for(walk, candidate, now) for candidate in walk.open()]
         states = {standing.state for standing in this_round}
         if State.USABLE in states:
             return Outlook(WaitReason.BUDGET)
-        next_round = [self.standing(candidate, now) for candidate in walk.next_round()]
+        next_round = [self.standing_for(walk, candidate, now) for candidate in walk.next_round()]
         if State.BUSY in states:
             return Outlook(WaitReason.TURN, _nearest(this_round + next_round))
         states = {standing.state for standing in next_round}
@@ -286,9 +299,9 @@ class Pool:
             self._homes.served(lease.walk.conversation, lease.candidate.key, now)
         self._tidy(lease.candidate)
 
-    def observe(self, lease: Lease, seconds: float, now: float) -> None:
-        """The vendor says that its window is renewed in so many seconds."""
-        self._renewals[lease.candidate.model_key] = now + seconds
+    def observe(self, lease: Lease, windows: Sequence[Window], now: float) -> None:
+        """The vendor says what is left of its quotas."""
+        self.quotas.learn(lease.candidate.model_key, windows, now)
 
     def succeed(self, lease: Lease, now: float) -> None:
         """The answer ended well."""
@@ -305,7 +318,7 @@ class Pool:
         if lease.ended:
             return
         if verdict.hint is not None:
-            self.observe(lease, verdict.hint, now)
+            self.observe(lease, [Window("retry-after", 0.0, verdict.hint)], now)
         if verdict.cools is not None:
             candidate = lease.candidate
             key = (candidate.credential.id, WHOLE if verdict.cools is Fault.CREDENTIAL else candidate.model)
@@ -373,7 +386,7 @@ class Pool:
         gone = [key for key in self._health if key[0] not in credential_ids]
         for key in gone:
             del self._health[key]
-        self._renewals = {key: when for key, when in self._renewals.items() if key[0] in credential_ids}
+        self.quotas.keep(credential_ids)
         self.changes += bool(gone)
 
     def restore(self, health: Mapping[ModelKey, Health]) -> None:

@@ -17,6 +17,7 @@ FILL_FIRST: Final = "fill-first"
 WEIGHTED: Final = "weighted-round-robin"
 LEAST_BUSY: Final = "least-busy"
 SOONEST_RESET: Final = "soonest-reset"
+MOST_LEFT: Final = "most-left"
 
 
 class Load(Protocol):
@@ -28,6 +29,9 @@ class Load(Protocol):
     def resets_at(self, candidate: Candidate, now: float) -> float:
         """When the vendor's window will be renewed, in monotonic seconds; infinity when the vendor does not say, minus
         infinity when it was not asked."""
+
+    def left(self, candidate: Candidate, now: float) -> float:
+        """The share of its quota that is left, 1 while nothing is known of it."""
 
 
 @attrs.define
@@ -67,6 +71,8 @@ class Turns:
             return _least_first(rotation, lambda candidate: load.in_flight(candidate.credential.id), 0)
         if strategy == SOONEST_RESET:
             return _least_first(rotation, lambda candidate: load.resets_at(candidate, now), -math.inf)
+        if strategy == MOST_LEFT:
+            return _least_first(rotation, lambda candidate: -load.left(candidate, now), -1.0)
         return rotation
 
     def take(self, strategy: str, name: str, taken: Candidate, others: Iterable[Candidate]) -> None:

@@ -51,6 +51,7 @@ class Walk:
     :ivar counted: failures that cost a retry.
     :ivar waits: rounds begun by waiting rather than for a counted retry.
     :ivar waiting: a round has begun, and nobody was tried in it yet.
+    :ivar reserve: the share of a quota that is kept for others; 0 when it may use all of it.
     :ivar before: attempts the same request made for other names.
     :ivar failed: the failures, in order.
     :ivar over: an answer was given at once; nothing else is to be tried for this name.
@@ -62,6 +63,7 @@ class Walk:
     stream: bool = False
     conversation: str | None = None
     before: int = 0
+    reserve: float = 0.0
     tried: set[Key] = attrs.field(factory=set)
     met: set[Key] = attrs.field(factory=set)
     counted: int = 0

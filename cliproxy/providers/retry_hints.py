@@ -40,18 +40,10 @@ def retry_hint(status: int, headers: Mapping[str, str], body: JSON, now: float) 
     """
     if status not in (429, 503, 529):
         return None
-    for seconds in _hints(headers, body, _their_now(headers, now), status == 429):
+    for seconds in _hints(headers, body, their_now(headers, now), status == 429):
         if seconds is not None and seconds > 0:
             return min(seconds, LONGEST)
     return None
-
-
-def renewal(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the first of the vendor's rate windows is renewed, as any answer may say; None when it does not."""
-    now = _their_now(headers, now)
-    waits = [_span(headers.get(f"x-ratelimit-reset-{limit}")) for limit in _OPENAI_LIMITS]
-    waits += [_anthropic_wait(headers, limit, now) for limit in _ANTHROPIC_LIMITS]
-    return min((min(wait, LONGEST) for wait in waits if wait is not None and wait > 0), default=None)
 
 
 def duration(text: JSON) -> float | None:
@@ -120,7 +112,7 @@ def _retry_after(value: str, now: float) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
 
 
-def _their_now(headers: Mapping[str, str], now: float) -> float:
+def their_now(headers: Mapping[str, str], now: float) -> float:
     """The upstream's own time, as its ``Date`` says: its dates are compared with that, not with a clock that is ours."""
     try:
         when = parsedate_to_datetime(headers.get("date", ""))
@@ -135,7 +127,7 @@ def _span(text: JSON) -> float | None:
     return _seconds(text) if seconds is None else seconds
 
 
-def _until(value: JSON, now: float) -> float | None:
+def until(value: JSON, now: float) -> float | None:
     """Seconds until a reset that is given in seconds, as a Unix time, or as one in milliseconds."""
     seconds = _span(value)
     if seconds is None or seconds < _EPOCH:
@@ -146,7 +138,7 @@ def _until(value: JSON, now: float) -> float | None:
 def _general(fields: Mapping[str, JSON], now: float) -> Iterator[float | None]:
     """OpenRouter's and GitHub's ``X-RateLimit-Reset``, the IETF's fields, Anthropic's unified limit."""
     for name in ("anthropic-ratelimit-unified-reset", "x-ratelimit-reset", "ratelimit-reset"):
-        yield _until(fields.get(name), now)
+        yield until(fields.get(name), now)
     found = _RATE_LIMIT.search(str(fields.get("ratelimit", "")))
     yield float(found[1]) if found else None
 

@@ -22,8 +22,8 @@ from cliproxy.pool.pool import Lease
 from cliproxy.providers.interface import Operation
 from cliproxy.providers.lanes import spoken
 from cliproxy.providers.outbound import Outbound, prepare
+from cliproxy.providers.quota_headers import windows
 from cliproxy.providers.registry import PROVIDERS
-from cliproxy.providers.retry_hints import renewal
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.budget import Budget
 from cliproxy.relay.exchange import JSON_HEADERS, Exchange
@@ -166,7 +166,7 @@ class Attempts:
         return self._pump(exchange, outbound, response, self._observed(exchange, lease, response))
 
     def _observed(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> Tried:
-        self._failover.observe(lease, renewal(response.headers, self._now()))
+        self._failover.observe(lease, windows(response.headers, self._now()))
         tried = Tried(len(exchange.trace.attempts), lease.candidate, reported=reported_cost(response.headers))
         exchange.tried.append(tried)
         return tried
@@ -180,6 +180,7 @@ class Attempts:
 
     async def _judged(self, exchange: Exchange, lease: Lease, response: UpstreamResponse) -> UpstreamFailure:
         self.learned.note(lease.candidate, response.status)
+        self._failover.observe(lease, windows(response.headers, self._now()))
         body = mask_secrets(await response.read(ERROR_LIMIT), exchange.snapshot.secrets)
         provider = PROVIDERS[lease.candidate.credential.provider]
         detail = provider.judge(response.status, response.headers, body, self._now())

@@ -206,6 +206,7 @@ class Relay:
         route = permitted(exchange.key, exchange.route or snapshot.router.resolve(inbound.model))
         route = self._towards_holder(inbound, route)
         choice = len(route.candidates) > 1 or bool(route.fallbacks)
+        first = exchange.key is not None and exchange.key.priority > 0
         return Plan(
             route=route,
             settings=snapshot.settings,
@@ -214,6 +215,7 @@ class Relay:
             trace=exchange.trace,
             resolve=lambda name: permitted(exchange.key, snapshot.router.resolve(name)),
             id=exchange.id,
+            reserve=0.0 if first else snapshot.settings.routing.reserve / 100,
         )
 
     def _towards_holder(self, inbound: Inbound, route: Route) -> Route:

@@ -43,7 +43,7 @@ class ClientKey:
 
     ``models`` and ``deny`` are globs over the names clients ask for, ``deny`` also over the upstream's; ``providers`` labels
     of credentials or names of providers. 0 of ``rpm``, ``tpm`` and ``max_concurrency`` is no limit. ``strict_translation`` None
-    follows the global switch.
+    follows the global switch. A ``priority`` above 0 may use what ``routing.reserve`` keeps.
     """
 
     key: Secret = attrs.field(default=NO_SECRET, metadata=rule(exact=True))
@@ -59,6 +59,7 @@ class ClientKey:
     tpm: int = attrs.field(default=0, metadata=rule(least=0))
     max_concurrency: int = attrs.field(default=0, metadata=rule(least=0))
     budgets: tuple[Budget, ...] = ()
+    priority: int = 0
     expires: str = attrs.field(default="", metadata=rule(check=moment))
     disabled: bool = False
 

@@ -40,6 +40,7 @@ STRATEGIES = {
     "weighted-round-robin": ("weighted",),
     "least-busy": (),
     "soonest-reset": (),
+    "most-left": (),
 }
 
 #: ``request-scoped-errors[].action``.
@@ -87,9 +88,13 @@ class QuotaExceeded:
 
 @attrs.frozen
 class Routing:
-    """How a credential is chosen: round-robin, fill-first, weighted-round-robin, least-busy or soonest-reset."""
+    """How a credential is chosen: round-robin, fill-first, weighted-round-robin, least-busy, soonest-reset or most-left.
+
+    ``reserve`` percent of each credential's quota are kept for client keys with a ``priority``.
+    """
 
     strategy: str = attrs.field(default="round-robin", metadata=rule(choices=STRATEGIES))
+    reserve: int = attrs.field(default=0, metadata=rule(least=0, most=100))
 
 
 @attrs.frozen

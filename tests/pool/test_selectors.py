@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.pool.pool import Affinity, Lease, Pool
 from cliproxy.pool.walk import Walk, eligible
+from cliproxy.routing.quota import Window
 from cliproxy.routing.route import Candidate
 from cliproxy.settings.model import Affinity as Wanted
 from tests.pool.offers import offer, verdict, walk
@@ -105,7 +106,7 @@ class Strategies(SynchronousTestCase):
             lease = pick(pool, walk(*offers, strategy="soonest-reset"), now)
             letters += lease.candidate.credential.id
             if now == 0.0 and letters[-1] in renewals:
-                pool.observe(lease, renewals[letters[-1]], now)
+                pool.observe(lease, [Window("w", None, renewals[letters[-1]])], now)
             pool.succeed(lease, now)
         self.assertEqual(letters, "ABC" + "CC" + "CB")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliproxy.providers.retry_hints import LONGEST, duration, renewal, retry_hint
+from cliproxy.providers.retry_hints import LONGEST, duration, retry_hint
 
 NOW = 1_000_000_000.0  # 2001-09-09T01:46:40Z
 
@@ -108,21 +108,6 @@ def test_go_durations_are_read(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "5", "s", "1.5", "-1s", "1s ago", "1 s", None, 5, ["1s"]])
 def test_what_is_no_duration_is_none(text: Any) -> None:
     assert duration(text) is None
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s"}, 1),
-        ({"anthropic-ratelimit-tokens-reset": "2001-09-09T01:47:00Z", "anthropic-ratelimit-tokens-remaining": "9"}, 20),
-        ({"anthropic-ratelimit-tokens-reset": "1970-01-01T00:01:00Z"}, None),
-        ({"x-ratelimit-reset-tokens": "400h"}, LONGEST),
-        ({"retry-after": "5"}, None),
-        ({}, None),
-    ],
-)
-def test_a_good_answer_says_when_the_first_window_is_renewed(headers: dict[str, str], seconds: float | None) -> None:
-    assert renewal(headers, NOW) == seconds
 
 
 JSON = st.recursive(

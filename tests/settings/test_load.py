@@ -61,7 +61,7 @@ ERRORS = [
     (
         "routing:\n  strategy: round-robbin",
         "c:2: routing.strategy: 'round-robbin' is not one of round-robin, fill-first, weighted-round-robin, least-busy, "
-        "soonest-reset; did you mean round-robin?",
+        "soonest-reset, most-left; did you mean round-robin?",
     ),
     (
         "claude-api-key:\n- api-key: k\n  request-scoped-errors: [{action: panic}]",
