@@ -55,6 +55,7 @@ from cliproxy.pool.pool import WHOLE, Pool
 from cliproxy.pool.verdict import Fault
 from cliproxy.providers.demo import answer as demo_answer
 from cliproxy.relay.budget import Budget
+from cliproxy.relay.exchange import Exchange
 from cliproxy.relay.in_flight import InFlight
 from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
@@ -105,8 +106,10 @@ class CliproxyService(MultiService):
         super().__init__()
         self.reactor = reactor
         self.environment = environment
-        self.configured: Callable[[Settings], object] = _unheard
+        self.configured: list[Callable[[Settings], object]] = []
         """Told of each configuration that is put in force."""
+        self.ended: list[Callable[[Record, Exchange], object]] = []
+        """Told of each exchange that is over."""
         entropy = entropy or random.SystemRandom()
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})
@@ -182,12 +185,14 @@ class CliproxyService(MultiService):
             ((b"/v1/usage",), UsageRoutes(front, self.ledger).app),
         )
 
-    def _account(self, record: Record) -> None:
+    def _account(self, record: Record, exchange: Exchange) -> None:
         self.ledger.add(record)
         self.metrics.count(record)
         self.console.take(record)
         if self.relay.events.watched:
             self.relay.events.publish("finished", told(record))
+        for tell in self.ended:
+            tell(record, exchange)
 
     @property
     def settings(self) -> Settings:
@@ -231,7 +236,8 @@ class CliproxyService(MultiService):
         self.site.limits = _limits(settings)
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])
-        self.configured(settings)
+        for tell in self.configured:
+            tell(settings)
         self.relay.events.publish("reloaded", {"time": self.now(), "credentials": len(snapshot.credentials)})
 
     def _granted(self, id: str, grant: Grant) -> None:
@@ -349,10 +355,6 @@ def _tree(
             ((b"/threads", b"/docs", b"/settings", b"/auth", b"/threads.rss", b"/news.rss"), pages),
         ],
     )
-
-
-def _unheard(settings: Settings) -> None:
-    """Nobody else asks."""
 
 
 def _aside(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:

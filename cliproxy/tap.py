@@ -18,7 +18,7 @@ from twisted.python import usage
 
 from cliproxy.errors import SettingsError
 from cliproxy.logs.application_log import ApplicationLog
-from cliproxy.logs.folder import MAIN
+from cliproxy.logs.folder import MAIN, LogFolder
 from cliproxy.settings.demo import demo_settings
 from cliproxy.settings.load import Loaded, load
 from cliproxy.wire.addresses import unbracketed
@@ -75,6 +75,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.epoll import lighten
+    from cliproxy.daemon.kept_requests import kept_requests
     from cliproxy.daemon.log_service import LogService
     from cliproxy.daemon.process import Process, allow_descriptors, steady_clock
     from cliproxy.daemon.reload import Reloader
@@ -91,7 +92,7 @@ def makeService(options: Options) -> IService:
     whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
     if options.log is not None:
         LogService(options.log, reactor).setServiceParent(whole)
-        daemon.configured = options.log.configure
+        daemon.configured.append(options.log.configure)
     daemon.setServiceParent(whole)
     actions: dict[signal.Signals, Any] = {signal.SIGUSR1: daemon.clear_cooldowns}
 
@@ -115,13 +116,15 @@ def makeService(options: Options) -> IService:
         AccountsWatch(daemon, reactor).setServiceParent(whole)
         discovering(daemon, reactor).setServiceParent(daemon)
         SavedUsage(daemon).setServiceParent(whole)
+        folder = options.log.folder if options.log is not None else LogFolder.of(daemon.settings, os.environ)
+        kept_requests(daemon, folder, reactor).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     Signals(reactor, actions, daemon.hurry).setServiceParent(whole)
     Collector().setServiceParent(whole)
     lighten(reactor)
     say = partial(print, file=sys.stderr, flush=True)
-    if options.log is not None and options.log.folder is not None:
+    if options.log is not None and options.log.in_file:
         say(f"cliproxy logs to {options.log.folder.path / MAIN}")
     Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
     return whole

@@ -18,6 +18,7 @@ from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.signals import hold_signals
 from cliproxy.logs.application_log import ApplicationLog
 from cliproxy.logs.destinations import LogFile, Stream
+from cliproxy.logs.folder import LogFolder
 
 _NAME: Final = "cliproxy"
 #: Where a process in the background logs that is told nothing else.
@@ -67,8 +68,9 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
 
     def _log_by_ourselves(self) -> None:
         least = LogLevel.warn if self["quiet"] else LogLevel.debug if self["verbose"] else None
-        log = ApplicationLog(self._place(), os.environ, time.time, least)
-        log.configure(self.subOptions.loaded.settings)
+        settings = self.subOptions.loaded.settings
+        log = ApplicationLog(self._place(), LogFolder.of(settings, os.environ), os.environ, time.time, least)
+        log.configure(settings)
         self.subOptions.log = log
         self["logger"] = lambda: log
         atexit.register(self._write_last, log)

@@ -93,6 +93,8 @@ class Front:
     """What every route class stands on: the relay and the doors.
 
     :ivar now: Unix seconds.
+    :ivar listen: shown every exchange before it starts, for who keeps what crosses it.
+    :ivar refused: shown every request, and why, that became no exchange.
     """
 
     relay: Relay
@@ -104,6 +106,8 @@ class Front:
         default=attrs.Factory(lambda self: Sessions(self.now, self.new_id), takes_self=True)
     )
     draining: bool = False
+    listen: Callable[[Exchange], object] | None = None
+    refused: Callable[[Any, RequestFault], object] | None = None
     _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
 
@@ -265,6 +269,8 @@ class Front:
         request.why = fault.detail.message  # for the access log
         if is_managed(request.path):
             present(request)
+        if self.refused is not None:
+            self.refused(request, fault)
         return self.answer(
             request,
             Answer(
@@ -313,6 +319,9 @@ class Front:
         )
         exchange.peer, exchange.key, exchange.size = call.client.peer, key, len(wanted.raw)
         exchange.admission = admission
+        if self.listen is not None:
+            exchange.path, exchange.query = call.request.path, call.query
+            self.listen(exchange)
         if not plain:
             return self.relay.start(exchange)
         request.leave = partial(self.relay.leave, exchange)

@@ -11,7 +11,7 @@ from twisted.logger import ILogObserver, LogLevel
 from zope.interface import implementer
 
 from cliproxy.logs.destinations import LogFile, Stream, main_file
-from cliproxy.logs.folder import LogFolder, limit_of, log_folder
+from cliproxy.logs.folder import LogFolder
 from cliproxy.logs.plain import plain_lines
 from cliproxy.logs.structured import json_lines
 from cliproxy.logs.terminal import TerminalLines, wants_colour
@@ -30,12 +30,14 @@ class ApplicationLog:
     :param place: where lines go that do not go to ``main.log``.
     :param least: the least level that is worth a line; None for what the configuration says.
     :param now: Unix seconds.
-    :ivar folder: where ``main.log`` is; None where lines go to the place.
+    :param folder: where ``main.log`` is; it follows the configuration.
+    :ivar in_file: lines go there.
     """
 
     def __init__(
         self,
         place: Stream | LogFile,
+        folder: LogFolder,
         environment: Mapping[str, str],
         now: Callable[[], float],
         least: LogLevel | None = None,
@@ -47,17 +49,17 @@ class ApplicationLog:
         self._least = least or LogLevel.info
         self._lines: Callable[[dict[str, Any]], str] = plain_lines
         self._writer = Writer(place, self._dropped)
-        self.folder: LogFolder | None = None
+        self.folder = folder
+        self.in_file = False
         self.start, self.stop = self._writer.start, self._writer.stop
 
     def configure(self, settings: Settings) -> None:
         """Do as the configuration says from now on."""
         self._least = self._stated or (LogLevel.debug if settings.debug else LogLevel.info)
-        self.folder = None
-        if settings.logging_to_file:
-            self.folder = LogFolder(log_folder(settings, self._environment), limit_of(settings))
+        self.folder.become(LogFolder.of(settings, self._environment))
+        self.in_file = settings.logging_to_file
         self._lines = self._form(settings.log_format)
-        self._writer.lead(self._place if self.folder is None else main_file(self.folder, self._now))
+        self._writer.lead(main_file(self.folder, self._now) if self.in_file else self._place)
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Write the event's lines, if it is worth any."""
@@ -72,7 +74,7 @@ class ApplicationLog:
     def _form(self, stated: str) -> Callable[[dict[str, Any]], str]:
         if stated == "json":
             return json_lines
-        if stated == "auto" and self.folder is None and isinstance(self._place, Stream):
+        if stated == "auto" and not self.in_file and isinstance(self._place, Stream):
             descriptor = self._place.descriptor
             if os.isatty(descriptor):
                 return TerminalLines(partial(_columns, descriptor), wants_colour(self._environment))

@@ -54,6 +54,16 @@ class LogFolder:
         self._known: int | None = None
         """Bytes that are there, as far as we have written them since we looked."""
 
+    @classmethod
+    def of(cls, settings: Settings, environment: Mapping[str, str]) -> LogFolder:
+        """The folder that a configuration means."""
+        return cls(log_folder(settings, environment), settings.logs_max_total_size_mb * _MIB)
+
+    def become(self, other: LogFolder) -> None:
+        """Be another folder from now on, after a reload."""
+        with self._lock:
+            self.path, self.limit, self._known = other.path, other.limit, None
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:
         """The folder's descriptor; it is made where it is missing.
@@ -109,8 +119,3 @@ class LogFolder:
                 self.remove(one.name)
                 total -= one.size
         return total
-
-
-def limit_of(settings: Settings) -> int:
-    """``logs-max-total-size-mb`` in bytes."""
-    return settings.logs_max_total_size_mb * _MIB

@@ -30,6 +30,11 @@ def mask_secrets(data: bytes, secrets: Iterable[Secret]) -> bytes:
     return _mask_of(secrets if isinstance(secrets, tuple) else tuple(secrets))(data)
 
 
+def secret_spans(data: bytes, secrets: tuple[Secret, ...]) -> list[tuple[int, int]]:
+    """(start, end) of what :func:`mask_secrets` would replace."""
+    return _mask_of(secrets).spans(data)
+
+
 class _Mask:
     """Secrets, compiled."""
 
@@ -45,6 +50,11 @@ class _Mask:
         if self._certain is not None and self._certain.search(data) is not None:
             data = self._certain.sub(_MASK, data)
         return data if self._short is None else self._short.sub(_MASK, data)
+
+    def spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Where secrets are."""
+        patterns = [pattern for pattern in (self._certain, self._short) if pattern is not None]
+        return [match.span() for pattern in patterns for match in pattern.finditer(data)]
 
 
 def _options() -> Any:

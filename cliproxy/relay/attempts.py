@@ -111,7 +111,8 @@ class Attempts:
         if outbound.request is None:
             return await self._aside(outbound.counted_here), ESTIMATED
         proxy, timeouts = lease.candidate.credential.proxy_url, timeouts_of(exchange)
-        response = await self.client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
+        client = self.client if exchange.capture is None else exchange.capture.listening(self.client, lease.candidate)
+        response = await client.send(outbound.request, proxy_url=proxy, timeouts=timeouts)
         return await self.read(exchange, lease, outbound, response)
 
     def outbound(self, exchange: Exchange, lease: Lease) -> Outbound:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -23,6 +23,9 @@ from cliproxy.relay.recording import Tried
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import ClientKey
+
+if TYPE_CHECKING:
+    from cliproxy.relay.capture import Capture
 
 SSE_HEADERS: Final = (
     ("Content-Type", "text/event-stream"),
@@ -96,6 +99,8 @@ class Exchange:
     :ivar straight: its first attempt while that is made straightly; else ``task`` is the loop that makes its attempts.
     :ivar went_straight: the first attempt, made straightly, gave the answer.
     :ivar beat: its next heartbeat, which is taken from it when it is over.
+    :ivar path: of the client's request, and its query; said where somebody listens.
+    :ivar capture: keeps what crosses it, where somebody wants that.
     :ivar shown: when the answer's first content was there, on the clock of ``started``; None before.
     """
 
@@ -128,3 +133,6 @@ class Exchange:
     size: int = 0
     left: bool = False
     tried: list[Tried] = attrs.field(factory=list)
+    path: bytes = b""
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    capture: Capture | None = None

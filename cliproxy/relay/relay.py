@@ -97,7 +97,7 @@ class Relay:
             tell=self._tell,
         )
         self.events = Events()
-        self.account: Callable[[Record], object] = _unread
+        self.account: Callable[[Record, Exchange], object] = _unread
 
     def start(self, exchange: Exchange) -> Deferred[None]:
         """:meth:`serve`, for who waits for a Deferred. Cancelling it is the client's hang-up."""
@@ -245,7 +245,7 @@ class Relay:
             tokens += sum((usage.input or 0) + (usage.output or 0) for usage, _ in record.used.values())
             usd = record.cost.spent + sum(usd for _, usd in record.used.values())
             exchange.admission.settle(tokens, usd, record.time)
-        self.account(record)
+        self.account(record, exchange)
         if exchange.snapshot.settings.debug:
             self._log.debug(
                 "[{id}] way={way} lost in translation: {losses}",
@@ -281,5 +281,5 @@ class Relay:
                 self.leave(exchange)
 
 
-def _unread(record: Record) -> None:
+def _unread(record: Record, exchange: Exchange) -> None:
     """Nobody keeps books."""

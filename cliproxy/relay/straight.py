@@ -46,8 +46,9 @@ class Way(Protocol):
 
 
 def is_straight(exchange: Exchange, lease: Lease) -> bool:
-    """Whether an attempt may be made without waiting for anything but the upstream."""
-    return exchange.inbound.operation is Operation.GENERATE and not needs_token(lease.candidate.credential)
+    """Whether an attempt may be made without waiting for anything but the upstream, and nobody listens to it."""
+    ordinary = exchange.inbound.operation is Operation.GENERATE and exchange.capture is None
+    return ordinary and not needs_token(lease.candidate.credential)
 
 
 def _raising(error: BaseException) -> Rest:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
-from cliproxy.settings.model import Settings
 
 _POSING = "is ignored: no request poses as another vendor's product here"
 _NEWER = "is ignored: a key of later versions of the original that has no counterpart here"
@@ -32,7 +29,6 @@ _KEYS = {
     "auth": "is ignored: api-keys lists the client keys, and its list wins over auth.providers",
     **dict.fromkeys(
         (
-            "error-logs-max-files",
             "passthrough-headers",
             "auth-auto-refresh-workers",
             "redis-usage-queue-retention-seconds",
@@ -85,14 +81,3 @@ def sentence(path: str) -> str | None:
     if (head.endswith(".models") or head.startswith("oauth-model-alias.")) and last in _MODEL_KEYS:
         return _NEWER
     return _KEYS.get(shape)
-
-
-#: Keys that are read and checked, and will do something: whoever sets them is told that they do not yet.
-_NOT_YET = ("request_log",)
-
-
-def not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
-    """(key path, sentence) for each key that is set and not served yet."""
-    for name in _NOT_YET:
-        if getattr(settings, name):
-            yield name.replace("_", "-"), "is read and checked, and does nothing yet"

@@ -15,7 +15,6 @@ import attrs
 from cliproxy.errors import SettingsError
 from cliproxy.settings import legacy
 from cliproxy.settings.document import Items, Members, Node, parse
-from cliproxy.settings.ignored_keys import not_yet
 from cliproxy.settings.model import Settings
 from cliproxy.settings.normalise import tidy
 from cliproxy.settings.problems import Problem, Report, Severity
@@ -116,8 +115,6 @@ def examine_text(
         settings = attrs.evolve(settings, port=port)
     for path, sentence in refusals(settings):
         report.add(path, sentence)
-    for path, sentence in not_yet(settings):
-        report.warn(path, sentence)
     return Examined(None if report.fatal else settings, report.ordered(), _says_keyless(tree))
 
 

@@ -387,6 +387,7 @@ class Settings:
     usage_retention_days: int = attrs.field(default=90, metadata=_POSITIVE)
     prices: tuple[Price, ...] = ()
     request_log: bool = False
+    error_logs_max_files: int = 10
     disable_cooling: bool = False
     request_retry: int = attrs.field(default=3, metadata=_NOT_NEGATIVE)
     max_retry_interval: int = attrs.field(default=30, metadata=_NOT_NEGATIVE)

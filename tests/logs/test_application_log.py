@@ -14,6 +14,7 @@ from twisted.logger import LogLevel
 from cliproxy.jsontypes import loads
 from cliproxy.logs.application_log import ApplicationLog
 from cliproxy.logs.destinations import LogFile, Stream
+from cliproxy.logs.folder import LogFolder
 from tests.support.settings import settings
 
 AT = 1_770_000_000.0
@@ -38,7 +39,7 @@ def logged(tmp_path: Path) -> Logged:
     """What of one event of each level, and of a library's, is in the file."""
 
     def run(least: LogLevel | None = None, **more: Any) -> str:
-        log = ApplicationLog(LogFile(tmp_path / "d.log"), {}, lambda: AT, least)
+        log = ApplicationLog(LogFile(tmp_path / "d.log"), LogFolder(Path()), {}, lambda: AT, least)
         log.configure(settings(auth_dir=tmp_path, **more))
         for level in LogLevel.iterconstants():
             log(event(f"ours-{level.name}", level))
@@ -84,13 +85,13 @@ def test_json(logged: Logged) -> None:
 
 def test_to_file_and_back(tmp_path: Path) -> None:
     """A reload leads the log to ``main.log`` and back; every line is in one of both."""
-    log = ApplicationLog(LogFile(tmp_path / "d.log"), {"WRITABLE_PATH": str(tmp_path)}, lambda: AT)
+    log = ApplicationLog(LogFile(tmp_path / "d.log"), LogFolder(Path()), {"WRITABLE_PATH": str(tmp_path)}, lambda: AT)
     log.configure(settings(logging_to_file=True))
     log(event("one"))
     log.stop()
     assert "one" in (tmp_path / "logs" / "main.log").read_text()
     assert not (tmp_path / "d.log").exists()
-    log = ApplicationLog(LogFile(tmp_path / "d.log"), {"WRITABLE_PATH": str(tmp_path)}, lambda: AT)
+    log = ApplicationLog(LogFile(tmp_path / "d.log"), LogFolder(Path()), {"WRITABLE_PATH": str(tmp_path)}, lambda: AT)
     log.configure(settings(logging_to_file=True))
     log.configure(settings())
     log(event("two"))
@@ -101,7 +102,7 @@ def test_to_file_and_back(tmp_path: Path) -> None:
 def of_terminal(environment: dict[str, str], **more: Any) -> str:
     """What a terminal shows of one line."""
     ours, theirs = pty.openpty()
-    log = ApplicationLog(Stream(theirs), environment, lambda: AT)
+    log = ApplicationLog(Stream(theirs), LogFolder(Path()), environment, lambda: AT)
     log.configure(settings(**more))
     log(event("hello", LogLevel.warn))
     log.stop()
@@ -122,7 +123,7 @@ def test_a_terminal() -> None:
 def test_a_pipe() -> None:
     """It is plain."""
     reading, writing = os.pipe()
-    log = ApplicationLog(Stream(writing), {}, lambda: AT)
+    log = ApplicationLog(Stream(writing), LogFolder(Path()), {}, lambda: AT)
     log.configure(settings())
     log(event("hello"))
     log.stop()

@@ -153,3 +153,23 @@ def test_a_start_that_fails_is_logged_as_that_user(tmp_path: Path, home: Path) -
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE, env=environment)
     assert done.returncode == 1
     assert (home / "d.log").stat().st_uid == NOBODY.pw_uid
+
+
+def test_a_failed_request_has_a_file(started: Callable[..., Running], tmp_path: Path) -> None:
+    """Written by the daemon's own thread, for its owner alone."""
+    daemon = started()
+    request = Request(
+        f"http://127.0.0.1:{daemon.port}/v1/chat/completions",
+        b'{"model": "nobody", "messages": []}',
+        {"Authorization": "Bearer sk-log-test", "Content-Type": "application/json"},
+    )
+    with pytest.raises(OSError, match="400"):
+        urlopen(request, timeout=20)
+    logs = tmp_path / "logs"
+    daemon.until(
+        lambda: list(logs.glob("error-*.log")) and list(logs.glob("error-*.log"))[0].read_text().endswith("}\n")
+    )
+    (path,) = logs.glob("error-*.log")
+    assert "=== REQUEST BODY ===\n" + '{"model": "nobody", "messages": []}' in path.read_text()
+    assert "sk-log-test" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600

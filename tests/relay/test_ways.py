@@ -86,7 +86,7 @@ class Played:
         world.service.relay.straight = straight
         self.records: list[Record] = []
         account = world.service.relay.account
-        world.service.relay.account = lambda record: (self.records.append(record), account(record))
+        world.service.relay.account = lambda record, exchange: (self.records.append(record), account(record, exchange))
         self.vendors = [
             world.vendor(f"{name}.test") for name in ("chat", "other", "codex", "claude", "anthropic", "gemini")
         ]
