@@ -6,11 +6,12 @@ What would be lost is told to the model in the ``description``.
 
 from __future__ import annotations
 
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import Final
 
 import attrs
 
+from cliproxy.dialects.schema_meant import DEPTH_LIMIT, REMARKS, meant, resolved
+from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
 
 #: How much (about the characters of it) inlined ``$ref`` may add, at most, and in proportion to the schema's own size.
@@ -19,15 +20,30 @@ INLINED_LIMIT: Final = 100_000
 INLINED_FREELY: Final = 4_000
 INLINED_TIMES: Final = 5
 
-#: How deep a schema is followed. Deeper ones are cut to a bare object, and the stack has an end.
-DEPTH_LIMIT: Final = 64
-
 #: Constraints Gemini does not know, and the model can be told of.
 _TOLD: Final = frozenset(
     ("minLength", "maxLength", "pattern", "format", "default", "examples", "multipleOf", "exclusiveMinimum")
     + ("exclusiveMaximum", "minItems", "maxItems", "minProperties", "maxProperties", "uniqueItems")
 )
 _KEPT_NUMBERS: Final = ("minimum", "maximum")
+#: What is kept, told or resolved, or says nothing of what fits: the rest is a loss.
+_SEEN: Final = _TOLD.union(
+    (
+        "type",
+        "enum",
+        "const",
+        "nullable",
+        "minimum",
+        "maximum",
+        "properties",
+        "required",
+        "items",
+        "prefixItems",
+        "$ref",
+    )
+    + ("anyOf", "oneOf", "allOf", "additionalProperties"),
+    REMARKS,
+)
 _COUNTS: Final = frozenset(("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"))
 _OPENAPI_ONLY: Final = frozenset(("nullable", "propertyOrdering", "example"))
 
@@ -44,12 +60,13 @@ _CAMEL: Final[dict[str, str]] = {
 }
 
 
-def for_gemini(schema: JSONObject) -> JSONObject:
+def for_gemini(schema: JSONObject, losses: list[Loss], where: str = "") -> JSONObject:
     """A tool's schema in the keywords Gemini knows; the root is always an object with ``properties``.
 
-    Cost and size are linear in the schema, whatever its references do. The schema itself is not touched.
+    Cost and size are linear in the schema, whatever its references do. The schema itself is not touched. What is neither kept
+    nor told is a loss.
     """
-    out = _Cleaner(schema).clean(schema, frozenset(), 0).finished()
+    out = _Cleaner(schema, losses, where).clean(schema, frozenset(), 0).finished()
     out["type"] = "object"
     out.setdefault("properties", {})
     return out
@@ -118,8 +135,10 @@ class _Clean:
 class _Cleaner:
     """Cleans one tool's schema; ``root`` is where its references point."""
 
-    def __init__(self, root: JSONObject) -> None:
+    def __init__(self, root: JSONObject, losses: list[Loss], where: str) -> None:
         self._root = root
+        self._losses = losses
+        self._where = where
         self._inlined = 0
         self._limit = 0  # known once there is a reference
 
@@ -132,12 +151,13 @@ class _Cleaner:
         if open_refs:
             self._inlined += _weight(schema)
         while isinstance(ref := schema.get("$ref"), str):
-            target = None if ref in open_refs or self._is_full() else self._target(ref)
+            target = None if ref in open_refs or self._is_full() else resolved(self._root, ref)
             if target is None:
                 return _pointer(schema, ref)
             open_refs |= {ref}
             self._inlined += _weight(target)
             schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+        schema = meant(schema, self._losses, self._where)
         made = _Clean()
         described = schema.get("description")
         if isinstance(described, str) and described:
@@ -151,15 +171,6 @@ class _Cleaner:
         if not self._limit:
             self._limit = min(INLINED_LIMIT, INLINED_FREELY + INLINED_TIMES * len(dumps_text(self._root)))
         return self._inlined > self._limit
-
-    def _target(self, ref: str) -> JSONObject | None:
-        """What a local reference (``#/a/b``) points at."""
-        if ref != "#" and not ref.startswith("#/"):
-            return None
-        at: Any = self._root
-        for step in ref.split("/")[1:]:
-            at = _member(at, unquote(step).replace("~1", "/").replace("~0", "~"))
-        return at if isinstance(at, dict) else None
 
     def _scalars(self, schema: JSONObject, made: _Clean) -> None:
         _add_type(schema.get("type"), made)
@@ -178,6 +189,9 @@ class _Cleaner:
                 made.hint(f"{key}: {value if isinstance(value, str) else dumps_text(value)}")
         if schema.get("additionalProperties") is False:
             made.hint("No extra properties allowed")
+        for key in schema:
+            if key not in _SEEN and not key.startswith("x-"):
+                self._losses.append(Loss(f"schema {key}", self._where))
 
     def _children(self, schema: JSONObject, made: _Clean, open_refs: frozenset[str], depth: int) -> None:
         properties = schema.get("properties")
@@ -206,13 +220,6 @@ class _Cleaner:
             branches = schema.get(key)
             if isinstance(branches, list) and branches:
                 _choose([self.clean(branch, open_refs, depth + 1) for branch in branches], made)
-
-
-def _member(holder: JSON, step: str) -> JSON:
-    """One step of a JSON pointer; None where it leads nowhere."""
-    if isinstance(holder, list) and step.isdecimal() and int(step) < len(holder):
-        return holder[int(step)]
-    return holder.get(step) if isinstance(holder, dict) else None
 
 
 def _weight(schema: JSONObject) -> int:

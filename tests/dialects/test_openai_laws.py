@@ -56,6 +56,9 @@ def fresh(part: Any) -> Any:
     return attrs.evolve(part)
 
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
 @st.composite
 def turns(draw: st.DrawFn) -> list[Message]:
     """A user's words, the model's words and calls, the results, and so on."""
@@ -79,7 +82,7 @@ def turns(draw: st.DrawFn) -> list[Message]:
 def requests(draw: st.DrawFn) -> CompletionRequest:
     """A request that both OpenAI dialects can say in full."""
     tools: list[Any] = [
-        FunctionTool(name, draw(st.none() | WORDS), {"type": "object", "properties": {}}, strict=draw(st.booleans()))
+        FunctionTool(name, draw(st.none() | WORDS), dict(CLOSED), strict=draw(st.booleans()))
         for name in draw(st.lists(NAMES, max_size=3, unique=True))
     ]
     choices = [ToolChoice("auto"), ToolChoice("required", [tools[0].name], exact=True)] if tools else [None]
@@ -95,7 +98,7 @@ def requests(draw: st.DrawFn) -> CompletionRequest:
         tool_choice=draw(st.sampled_from(choices)),
         parallel=draw(st.none() | st.booleans()) if tools else None,
         sampling=draw(limits),
-        format=draw(st.none() | st.just(OutputFormat("json_schema", name="n", schema={"type": "object"}, strict=True))),
+        format=draw(st.none() | st.just(OutputFormat("json_schema", name="n", schema=dict(CLOSED), strict=True))),
         thinking=draw(st.none() | st.sampled_from([Thinking("level", level="low"), Thinking("none", level="none")])),
         stream=draw(st.booleans()),
         user=draw(st.none() | NAMES),

@@ -19,7 +19,7 @@ KNOWN = {"type", "description", "enum", "properties", "required", "items", "mini
 
 def prop(schema: Any) -> Any:
     """``schema`` cleaned as the one property of a tool."""
-    return for_gemini({"type": "object", "properties": {"p": schema}})["properties"]["p"]
+    return for_gemini({"type": "object", "properties": {"p": schema}}, [])["properties"]["p"]
 
 
 def assert_allowed(schema: Any) -> None:
@@ -59,7 +59,7 @@ def assert_allowed(schema: Any) -> None:
         ({"anyOf": [{"type": "string"}, {"type": "array", "items": {}}]},
          {"type": "array", "items": {}, "description": "Accepts: string | array"}),
         ({"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "properties": {"a": {}}, "required": ["a"]},
-         {"properties": {"a": {}}, "required": ["a"]}),
+         {"type": "object", "properties": {"a": {}}, "required": ["a"]}),
         ({"allOf": [{"$ref": "#/properties/p/definitions/D"}, {"minimum": 2}], "definitions": {"D": {"type": "integer"}}},
          {"type": "integer", "minimum": 2}),
         ({"$ref": "https://ex.test/s.json", "description": "d"}, {"type": "object", "description": "d (See: s.json)"}),
@@ -77,37 +77,37 @@ class ForGemini(SynchronousTestCase):
         """A property may be called like any keyword, and survives."""
         names = ("title", "default", "pattern", "$schema", "$ref", "properties", "required", "anyOf", "items", "const")
         schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": list(names)}
-        self.assertEqual(for_gemini(schema), schema)
+        self.assertEqual(for_gemini(schema, []), schema)
 
     def test_root_is_an_object(self) -> None:
         """The root has ``type: object`` and ``properties`` whatever it said."""
-        self.assertEqual(for_gemini({}), {"type": "object", "properties": {}})
-        self.assertEqual(for_gemini({"type": ["object", "null"]})["type"], "object")
+        self.assertEqual(for_gemini({}, []), {"type": "object", "properties": {}})
+        self.assertEqual(for_gemini({"type": ["object", "null"]}, [])["type"], "object")
 
     def test_siblings_of_a_reference_win(self) -> None:
         """What stands beside ``$ref`` overrides what it points at."""
         schema = {"properties": {"a": {"$ref": "#/$defs/A", "description": "mine"}},
                   "$defs": {"A": {"type": "string", "description": "theirs"}}}  # fmt: skip
-        self.assertEqual(for_gemini(schema)["properties"]["a"], {"type": "string", "description": "mine"})
+        self.assertEqual(for_gemini(schema, [])["properties"]["a"], {"type": "string", "description": "mine"})
 
     def test_escaped_pointers(self) -> None:
         """``~1`` and ``~0`` in a pointer are a slash and a tilde."""
         schema = {"properties": {"a": {"$ref": "#/$defs/x~1y~0z"}}, "$defs": {"x/y~z": {"type": "boolean"}}}
-        self.assertEqual(for_gemini(schema)["properties"]["a"], {"type": "boolean"})
+        self.assertEqual(for_gemini(schema, [])["properties"]["a"], {"type": "boolean"})
 
     def test_cycles_end(self) -> None:
         """A reference met on its own path is named, not followed; elsewhere it is followed again."""
         node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}, "v": {"type": "string"}}}
         schema = {"properties": {"a": {"$ref": "#/$defs/N"}, "b": {"$ref": "#/$defs/N"}}, "$defs": {"N": node}}
-        cleaned = for_gemini(schema)["properties"]
+        cleaned = for_gemini(schema, [])["properties"]
         self.assertEqual(cleaned["a"], cleaned["b"])
         self.assertEqual(cleaned["a"]["properties"]["next"], {"type": "object", "description": "See: N"})
-        self.assertEqual(for_gemini({"$ref": "#"}), {"type": "object", "description": "See: #", "properties": {}})
+        self.assertEqual(for_gemini({"$ref": "#"}, []), {"type": "object", "description": "See: #", "properties": {}})
         chain = {
             "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}},
             "properties": {"a": {"$ref": "#/$defs/A"}},
         }
-        self.assertEqual(for_gemini(chain)["properties"]["a"], {"type": "object", "description": "See: A"})
+        self.assertEqual(for_gemini(chain, [])["properties"]["a"], {"type": "object", "description": "See: A"})
 
     def test_exponential_references_stay_small(self) -> None:
         """References that multiply are followed up to a bound, and what is made of them is bounded."""
@@ -116,24 +116,24 @@ class ForGemini(SynchronousTestCase):
             for n in range(40)
         }
         hostile = {"type": "object", "properties": {"x": {"$ref": "#/$defs/D0"}}, "$defs": defs}
-        cleaned = for_gemini(hostile)
+        cleaned = for_gemini(hostile, [])
         assert_allowed(cleaned)
         self.assertLess(len(json.dumps(cleaned)), 10 * INLINED_LIMIT)
         long_text = {
             "properties": {str(n): {"$ref": "#/$defs/T"} for n in range(1000)},
             "$defs": {"T": {"description": "x" * 10_000}},
         }
-        self.assertLess(len(json.dumps(for_gemini(long_text))), 4 * INLINED_LIMIT)
+        self.assertLess(len(json.dumps(for_gemini(long_text, []))), 4 * INLINED_LIMIT)
 
     def test_depth_is_bounded(self) -> None:
         """A schema nested as deep as JSON goes is cut, and the stack does not overflow."""
         schema: Any = {"type": "string"}
         for _ in range(900):
             schema = {"properties": {"a": schema}}
-        assert_allowed(for_gemini(schema))
+        assert_allowed(for_gemini(schema, []))
         for _ in range(900):
             schema = {"allOf": [{"anyOf": [schema]}]}
-        assert_allowed(for_gemini(schema))
+        assert_allowed(for_gemini(schema, []))
 
     def test_google_takes_it(self) -> None:
         """A cleaned schema is one Google's SDK declares a function with."""
@@ -142,7 +142,7 @@ class ForGemini(SynchronousTestCase):
             "properties": {"a": {"type": ["string", "null"], "format": "uri"}},
             "required": ["a"],
         }
-        google.FunctionDeclaration.model_validate({"name": "f", "parametersJsonSchema": for_gemini(schema)})
+        google.FunctionDeclaration.model_validate({"name": "f", "parametersJsonSchema": for_gemini(schema, [])})
 
 
 _KEYWORDS = st.sampled_from(
@@ -177,7 +177,7 @@ _VALUES = st.recursive(
 def test_any_json_is_cleaned(schema: Any) -> None:
     """Whatever a client calls a schema, only what Gemini knows comes out, and the client's own is not touched."""
     before = copy.deepcopy(schema)
-    assert_allowed(for_gemini(schema))
+    assert_allowed(for_gemini(schema, []))
     assert schema == before
 
 

@@ -11,16 +11,14 @@ from cliproxy.dialects.claude.encode_tools import write_choice, write_tools
 from cliproxy.dialects.claude.names import NAMES, wire_ids
 from cliproxy.dialects.claude.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.schema_fit import CLAUDE_OUTPUT, fitted
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat
-from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.jsontypes import JSONObject
 
 #: ``max_tokens`` is mandatory; this is for clients that do not limit the answer.
 DEFAULT_MAX_TOKENS: Final = 32000
-
-#: How deep a schema is closed; no one writes deeper ones, and the stack has an end.
-_MAX_DEPTH: Final = 100
 
 
 def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONObject:
@@ -107,29 +105,8 @@ def _add_format(stated: OutputFormat | None, body: JSONObject, losses: list[Loss
     if stated.kind == "json_object" or stated.schema is None:
         losses.append(Loss("json_object", "response_format", meaning=True))
         return
-    schema = closed({key: value for key, value in stated.schema.items() if key != "$schema"})
+    schema = fitted(stated.schema, CLAUDE_OUTPUT, losses, "response_format")
     body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-
-
-def closed(schema: JSON, depth: int = 0) -> JSON:
-    """A copy of the schema in which no object takes members it does not name, as Anthropic demands."""
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
-        return schema
-    out = dict(schema)
-    kind = schema.get("type")
-    if kind == "object" or (isinstance(kind, list) and "object" in kind) or "properties" in schema:
-        out["additionalProperties"] = False
-    for key in ("properties", "$defs", "definitions"):
-        named = schema.get(key)
-        if isinstance(named, dict):
-            out[key] = {name: closed(value, depth + 1) for name, value in named.items()}
-    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
-        branches = schema.get(key)
-        if isinstance(branches, list):
-            out[key] = [closed(branch, depth + 1) for branch in branches]
-    if "items" in schema:
-        out["items"] = closed(schema["items"], depth + 1)
-    return out
 
 
 def _forced(choice: JSONObject | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cliproxy.dialects.claude.encode_content import write_cache
+from cliproxy.dialects.schema_fit import CLAUDE_TOOL, fitted
 from cliproxy.dialects.toolids import tool_description, tool_schema
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool
@@ -20,7 +21,7 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
             if tool.strict:
                 losses.append(Loss("strict", where))
             if not allowed or tool.name in allowed:
-                written.append(_function(tool, names))
+                written.append(_function(tool, names, losses, where))
         elif tool.kind == "web_search":
             written.append(_web_search(tool, where, losses))
         else:
@@ -51,15 +52,12 @@ def write_choice(
     return out
 
 
-def _function(tool: FunctionTool, names: dict[str, str]) -> JSONObject:
+def _function(tool: FunctionTool, names: dict[str, str], losses: list[Loss], where: str) -> JSONObject:
     out: JSONObject = {"name": names.get(tool.name, tool.name)}
     description = tool_description(tool)
     if description is not None:
         out["description"] = description
-    schema = {**tool_schema(tool), "type": "object"}
-    if not isinstance(schema.get("properties"), dict):
-        schema["properties"] = {}
-    out["input_schema"] = schema
+    out["input_schema"] = fitted(tool_schema(tool), CLAUDE_TOOL, losses, where)
     return write_cache(out, tool.cache)
 
 

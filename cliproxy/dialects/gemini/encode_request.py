@@ -9,6 +9,7 @@ from cliproxy.dialects.gemini.encode_tools import write_choice, write_tools
 from cliproxy.dialects.gemini.names import NAMES
 from cliproxy.dialects.gemini.passthrough import edit_request
 from cliproxy.dialects.interface import EncodeContext
+from cliproxy.dialects.schema_fit import GEMINI_OUTPUT, fitted
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat
@@ -46,7 +47,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
             body["toolConfig"] = {"functionCallingConfig": choice}
         if request.parallel is False:
             losses.append(Loss("parallel_tool_calls", "parallel_tool_calls", meaning=True))
-    config = _config(request)
+    config = _config(request, losses)
     if config:
         body["generationConfig"] = config
     if request.thinking is not None:
@@ -63,7 +64,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
     return body
 
 
-def _config(request: CompletionRequest) -> JSONObject:
+def _config(request: CompletionRequest, losses: list[Loss]) -> JSONObject:
     sampling = request.sampling
     stated = {
         "temperature": sampling.temperature,
@@ -79,13 +80,13 @@ def _config(request: CompletionRequest) -> JSONObject:
         "logprobs": sampling.top_logprobs if sampling.logprobs else None,
     }
     config = {key: value for key, value in stated.items() if value is not None}
-    return {**config, **_format(request.format)}
+    return {**config, **_format(request.format, losses)}
 
 
-def _format(stated: OutputFormat | None) -> JSONObject:
+def _format(stated: OutputFormat | None, losses: list[Loss]) -> JSONObject:
     if stated is None or stated.kind == "text":
         return {}
     config: JSONObject = {"responseMimeType": "application/json"}
     if stated.schema is not None:
-        config["responseJsonSchema"] = {key: value for key, value in stated.schema.items() if key != "$schema"}
+        config["responseJsonSchema"] = fitted(stated.schema, GEMINI_OUTPUT, losses, "response_format")
     return config

@@ -33,7 +33,7 @@ def write_tools(request: CompletionRequest, model: str, names: dict[str, str], l
                 losses.append(Loss("strict", where))
             if tool.cache is not None:
                 losses.append(Loss("cache_control", where))
-            functions.append(_function(tool, names))
+            functions.append(_function(tool, names, losses, where))
         elif tool.kind in _BUILTINS and alone:
             losses.append(Loss(f"{tool.kind} beside functions", where, meaning=True))
         elif tool.kind in _BUILTINS:
@@ -60,10 +60,10 @@ def write_choice(choice: ToolChoice, names: dict[str, str], losses: list[Loss]) 
     return config
 
 
-def _function(tool: FunctionTool, names: dict[str, str]) -> JSONObject:
+def _function(tool: FunctionTool, names: dict[str, str], losses: list[Loss], where: str) -> JSONObject:
     out: JSONObject = {"name": names.get(tool.name, tool.name)}
     description = tool_description(tool)
     if description is not None:
         out["description"] = description
-    out["parametersJsonSchema"] = for_gemini(tool_schema(tool))
+    out["parametersJsonSchema"] = for_gemini(tool_schema(tool), losses, where)
     return out

@@ -8,7 +8,9 @@ from cliproxy.dialects.openai.encode_content import ContentWriter
 from cliproxy.dialects.openai.encode_tools import write_choice, write_tools
 from cliproxy.dialects.openai.names import NAMES
 from cliproxy.dialects.openai.passthrough import edit_request
+from cliproxy.dialects.schema_fit import OPENAI_OUTPUT, fitted, strict_for
 from cliproxy.dialects.toolids import wire_names
+from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat
 from cliproxy.jsontypes import JSONObject
 
@@ -48,7 +50,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
         "logprobs": sampling.logprobs,
         "top_logprobs": sampling.top_logprobs,
         "logit_bias": sampling.logit_bias,
-        "response_format": _format(request.format),
+        "response_format": _format(request.format, context.losses),
         "verbosity": request.verbosity,
         "user": request.user,
         "metadata": request.metadata,
@@ -64,7 +66,7 @@ def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObjec
     return body
 
 
-def _format(stated: OutputFormat | None) -> JSONObject | None:
+def _format(stated: OutputFormat | None, losses: list[Loss]) -> JSONObject | None:
     if stated is None:
         return None
     if stated.kind != "json_schema":
@@ -72,7 +74,7 @@ def _format(stated: OutputFormat | None) -> JSONObject | None:
     schema: JSONObject = {"name": stated.name or "response"}
     if stated.description is not None:
         schema["description"] = stated.description
-    schema["schema"] = stated.schema or {}
+    schema["schema"] = fitted(stated.schema or {}, OPENAI_OUTPUT, losses, "response_format")
     if stated.strict is not None:
-        schema["strict"] = stated.strict
+        schema["strict"] = strict_for(schema["schema"], stated.strict, losses, "response_format")
     return {"type": "json_schema", "json_schema": schema}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cliproxy.dialects.schema_fit import OPENAI_TOOL, fitted, strict_for
 from cliproxy.dialects.toolids import tool_description, tool_schema
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool
@@ -16,7 +17,7 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
         if isinstance(tool, FunctionTool):
             if tool.cache is not None:
                 losses.append(Loss("cache_control", where))
-            written.append(_function(tool, names))
+            written.append(_function(tool, names, losses, where))
         elif tool.origin == "responses":
             # Compatible servers may know the vendor's own tools, so they are handed on as they came.
             written.append(tool.raw)
@@ -46,12 +47,12 @@ def write_choice(request: CompletionRequest, names: dict[str, str], losses: list
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": spelt}}
 
 
-def _function(tool: FunctionTool, names: dict[str, str]) -> JSONObject:
+def _function(tool: FunctionTool, names: dict[str, str], losses: list[Loss], where: str) -> JSONObject:
     function: JSONObject = {"name": names.get(tool.name, tool.name)}
     description = tool_description(tool)
     if description is not None:
         function["description"] = description
-    function["parameters"] = tool_schema(tool)
+    function["parameters"] = fitted(tool_schema(tool), OPENAI_TOOL, losses, where)
     if tool.strict is not None and not tool.custom:
-        function["strict"] = tool.strict
+        function["strict"] = strict_for(function["parameters"], tool.strict, losses, where)
     return {"type": "function", "function": function}

@@ -10,6 +10,7 @@ from cliproxy.dialects.responses.encode_content import ContentWriter
 from cliproxy.dialects.responses.encode_tools import write_choice, write_tools
 from cliproxy.dialects.responses.names import NAMES
 from cliproxy.dialects.responses.passthrough import edit_request
+from cliproxy.dialects.schema_fit import OPENAI_OUTPUT, fitted, strict_for
 from cliproxy.dialects.toolids import wire_names
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import CompletionRequest, OutputFormat, Sampling
@@ -43,7 +44,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
         "temperature": request.sampling.temperature,
         "top_p": request.sampling.top_p,
         "top_logprobs": request.sampling.top_logprobs,
-        "text": _text_options(request.format, request.verbosity),
+        "text": _text_options(request.format, request.verbosity, context.losses),
         "user": request.user,
         "metadata": request.metadata,
         "service_tier": request.service_tier,
@@ -73,22 +74,22 @@ def _note_sampling(sampling: Sampling, losses: list[Loss]) -> None:
             losses.append(Loss(what, what, meaning))
 
 
-def _text_options(format_: OutputFormat | None, verbosity: str | None) -> JSONObject | None:
+def _text_options(format_: OutputFormat | None, verbosity: str | None, losses: list[Loss]) -> JSONObject | None:
     options: JSONObject = {}
     if format_ is not None:
-        options["format"] = _format(format_)
+        options["format"] = _format(format_, losses)
     if verbosity is not None:
         options["verbosity"] = verbosity
     return options or None
 
 
-def _format(stated: OutputFormat) -> JSONObject:
+def _format(stated: OutputFormat, losses: list[Loss]) -> JSONObject:
     if stated.kind != "json_schema":
         return {"type": stated.kind}
     out: JSONObject = {"type": "json_schema", "name": stated.name or "response"}
     if stated.description is not None:
         out["description"] = stated.description
-    out["schema"] = stated.schema or {}
+    out["schema"] = fitted(stated.schema or {}, OPENAI_OUTPUT, losses, "text.format")
     if stated.strict is not None:
-        out["strict"] = stated.strict
+        out["strict"] = strict_for(out["schema"], stated.strict, losses, "text.format")
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from cliproxy.dialects.schema_fit import OPENAI_TOOL, fitted, strict_for
 from cliproxy.dialects.toolids import tool_schema
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool
@@ -21,7 +22,7 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
         if isinstance(tool, FunctionTool):
             if tool.cache is not None:
                 losses.append(Loss("cache_control", where))
-            written.append(_custom(tool, names) if tool.custom else _function(tool, names))
+            written.append(_custom(tool, names) if tool.custom else _function(tool, names, losses, where))
         elif tool.kind == "web_search":
             written.append(_search(tool, losses, where))
         elif tool.kind == "code_execution":
@@ -53,13 +54,13 @@ def write_choice(request: CompletionRequest, names: dict[str, str], losses: list
     return {"type": "allowed_tools", "mode": choice.mode, "tools": spelt}
 
 
-def _function(tool: FunctionTool, names: dict[str, str]) -> JSONObject:
+def _function(tool: FunctionTool, names: dict[str, str], losses: list[Loss], where: str) -> JSONObject:
     """``strict`` is always said: the API takes its absence for true, and refuses ordinary schemas then."""
     out: JSONObject = {"type": "function", "name": names.get(tool.name, tool.name)}
     if tool.description is not None:
         out["description"] = tool.description
-    out["parameters"] = tool_schema(tool)
-    out["strict"] = bool(tool.strict)
+    out["parameters"] = fitted(tool_schema(tool), OPENAI_TOOL, losses, where)
+    out["strict"] = bool(strict_for(out["parameters"], tool.strict, losses, where))
     return out
 
 

@@ -264,7 +264,11 @@ class Encoding(SynchronousTestCase):
     def test_tool_choice(self) -> None:
         """Each choice has Anthropic's form; a set of allowed tools is the tools that are sent."""
         tools = [
-            {"type": "function", "function": {"name": name, "parameters": {"$ref": "#/x"}}} for name in ("f", "g", "h")
+            {
+                "type": "function",
+                "function": {"name": name, "parameters": {"$ref": "#/$defs/x", "$defs": {"x": {"type": "object"}}}},
+            }
+            for name in ("f", "g", "h")
         ]
         chosen = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [
             {"type": "function", "function": {"name": name}} for name in ("f", "h")]}}  # fmt: skip
@@ -280,7 +284,10 @@ class Encoding(SynchronousTestCase):
                 body, _ = from_chat([USER], tools=tools, tool_choice=choice, parallel_tool_calls=parallel)
                 self.assertEqual(body["tool_choice"], expected)
                 self.assertEqual(len(body["tools"]), count)
-                self.assertEqual(body["tools"][0]["input_schema"], {"$ref": "#/x", "type": "object", "properties": {}})
+                self.assertEqual(
+                    body["tools"][0]["input_schema"],
+                    {"type": "object", "properties": {}, "$defs": {"x": {"type": "object"}}},
+                )
 
     def test_thinking_gives_way(self) -> None:
         """A forced tool, or a tool loop begun without reasoning, switches thinking off."""

@@ -33,6 +33,8 @@ from cliproxy.ir.request import (
 )
 from tests.dialects.driving import CHAT, check_chat_request, corpus, minting
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
 
 def decoded(*messages: dict[str, Any], **members: Any) -> CompletionRequest:
     """A body's request."""
@@ -410,14 +412,14 @@ def test_tools_and_choice_are_written_under_wire_names() -> None:
     body, _ = encoded(
         foreign(
             assistant(ToolCallPart("c", "a.b", "{}")),
-            tools=[FunctionTool("a.b", strict=True), FunctionTool("g", "d", {"type": "object"})],
+            tools=[FunctionTool("a.b", None, dict(CLOSED), strict=True), FunctionTool("g", "d", {"type": "object"})],
             tool_choice=ToolChoice("required", ["a.b", "g"]),
             parallel=False,
         )
     )
     assert [tool["function"] for tool in body["tools"]] == [
-        {"name": "a_b", "parameters": {"type": "object", "properties": {}}, "strict": True},
-        {"name": "g", "description": "d", "parameters": {"type": "object"}},
+        {"name": "a_b", "parameters": CLOSED, "strict": True},
+        {"name": "g", "description": "d", "parameters": {"type": "object", "properties": {}}},
     ]
     assert body["tool_choice"]["allowed_tools"]["tools"][0]["function"]["name"] == "a_b"
     assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "a_b"
@@ -455,7 +457,7 @@ def test_everything_chat_can_say_is_said_without_loss() -> None:
                 max_tokens=9, temperature=0.5, top_p=0.9, top_k=40, stop=["E"], seed=1, presence_penalty=0.1,
                 frequency_penalty=0.2, n=2, logprobs=True, top_logprobs=3, logit_bias={"1": 2},
             ),
-            format=OutputFormat("json_schema", schema={"type": "object"}, strict=True),
+            format=OutputFormat("json_schema", schema=dict(CLOSED), strict=True),
             thinking=Thinking("budget", budget=20000),
             user="u", metadata={"k": "v"}, verbosity="low", service_tier="flex", prompt_cache_key="p", store=True,
         ),
@@ -467,7 +469,7 @@ def test_everything_chat_can_say_is_said_without_loss() -> None:
         "top_k": 40, "stop": ["E"], "seed": 1, "presence_penalty": 0.1, "frequency_penalty": 0.2, "n": 2,
         "logprobs": True, "top_logprobs": 3, "logit_bias": {"1": 2},
         "response_format": {"type": "json_schema", "json_schema": {
-            "name": "response", "schema": {"type": "object"}, "strict": True}},
+            "name": "response", "schema": CLOSED, "strict": True}},
         "reasoning_effort": "high", "verbosity": "low", "user": "u", "metadata": {"k": "v"}, "service_tier": "flex",
         "prompt_cache_key": "p", "store": True, "stream": True, "stream_options": {"include_usage": True},
     }  # fmt: skip

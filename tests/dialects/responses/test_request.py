@@ -45,6 +45,8 @@ from tests.dialects.driving import (
 
 OPENAI = "gAAAAABpexample"
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+
 
 def decoded(*items: Any, **members: Any) -> CompletionRequest:
     """A body's request."""
@@ -412,10 +414,10 @@ def test_media_is_written_or_lost() -> None:
 
 def test_strict_is_always_said() -> None:
     """The API takes an absent ``strict`` for true and would refuse ordinary schemas."""
-    body, _ = encoded(foreign(tools=[FunctionTool("f"), FunctionTool("g", "d", {"type": "object"}, strict=True)]))
+    body, _ = encoded(foreign(tools=[FunctionTool("f"), FunctionTool("g", "d", dict(CLOSED), strict=True)]))
     assert body["tools"] == [
         {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": False},
-        {"type": "function", "name": "g", "description": "d", "parameters": {"type": "object"}, "strict": True},
+        {"type": "function", "name": "g", "description": "d", "parameters": CLOSED, "strict": True},
     ]
 
 
@@ -486,7 +488,7 @@ def test_everything_responses_can_say_is_said() -> None:
         "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}],
         "max_output_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_logprobs": 3,
         "text": {"verbosity": "low", "format": {
-            "type": "json_schema", "name": "response", "description": "d", "schema": {"type": "object"}}},
+            "type": "json_schema", "name": "response", "description": "d", "schema": {"type": "object", "properties": {}}}},
         "reasoning": {"effort": "low", "summary": "auto"}, "user": "u", "metadata": {"k": "v"}, "service_tier": "flex",
         "prompt_cache_key": "p", "store": False, "stream": True,
         "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
