@@ -114,7 +114,6 @@ class Sampling:
     top_p: float | None = None
     top_k: int | None = None
     stop: list[str] | None = None
-    stop_was_list: bool = True
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
@@ -155,6 +154,5 @@ class CompletionRequest:
     service_tier: str | None = None
     prompt_cache_key: str | None = None
     store: bool | None = None
-    system_was_list: bool = True
     dropped: list[Loss] = attrs.field(factory=list)
     extras: Extras | None = None

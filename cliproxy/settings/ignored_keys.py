@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from operator import attrgetter
+
+from cliproxy.settings.model import Settings
 
 _POSING = "is ignored: no request poses as another vendor's product here"
 _NEWER = "is ignored: a key of later versions of the original that has no counterpart here"
@@ -81,3 +85,19 @@ def sentence(path: str) -> str | None:
     if (head.endswith(".models") or head.startswith("oauth-model-alias.")) and last in _MODEL_KEYS:
         return _NEWER
     return _KEYS.get(shape)
+
+
+#: Keys that are read and checked because management clients read and set them, and that change nothing here.
+_UNSERVED = {
+    "commercial-mode": "does nothing here: there is no costly part to leave out",
+    "ws-auth": "does nothing here: no provider connects by WebSocket",
+    "quota-exceeded.switch-preview-model": "does nothing here: no name is swapped for its preview; list an alias for both",
+    "remote-management.panel-github-repository": "is ignored: the panel is part of the package and is never downloaded",
+}
+
+
+def unserved(settings: Settings) -> Iterator[tuple[str, str]]:
+    """(key path, sentence) for each key that is set and changes nothing."""
+    for path, why in _UNSERVED.items():
+        if attrgetter(path.replace("-", "_"))(settings):
+            yield path, why

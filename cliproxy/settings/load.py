@@ -15,6 +15,7 @@ import attrs
 from cliproxy.errors import SettingsError
 from cliproxy.settings import legacy
 from cliproxy.settings.document import Items, Members, Node, parse
+from cliproxy.settings.ignored_keys import unserved
 from cliproxy.settings.model import Settings
 from cliproxy.settings.normalise import tidy
 from cliproxy.settings.problems import Problem, Report, Severity
@@ -115,6 +116,8 @@ def examine_text(
         settings = attrs.evolve(settings, port=port)
     for path, sentence in refusals(settings):
         report.add(path, sentence)
+    for path, sentence in unserved(settings):
+        report.warn(path, sentence)
     return Examined(None if report.fatal else settings, report.ordered(), _says_keyless(tree))
 
 

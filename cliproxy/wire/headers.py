@@ -28,9 +28,6 @@ HOP_BY_HOP = frozenset(
     }
 )
 
-#: Where a client may have put its key (routes.md 3), and its cookies: never to leave for an upstream.
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie"})
-
 
 def end_to_end(pairs: Iterable[Pair]) -> list[Pair]:
     """The fields that may travel on: neither hop-by-hop nor named by ``Connection``."""
@@ -45,14 +42,6 @@ def end_to_end(pairs: Iterable[Pair]) -> list[Pair]:
 def without(pairs: Iterable[Pair], names: frozenset[bytes]) -> list[Pair]:
     """The fields whose names are not in ``names`` (lower case)."""
     return [(name, value) for name, value in pairs if name.lower() not in names]
-
-
-def is_sendable(value: str) -> bool:
-    """Whether a value may be written into a header (RFC 9110, section 5.5): Latin-1, no control but TAB, no blank at
-    its ends."""
-    if value != value.strip(" \t"):
-        return False
-    return all(character == "\t" or " " <= character <= "\xff" and character != "\x7f" for character in value)
 
 
 def retry_after(seconds: float) -> str:

@@ -112,10 +112,9 @@ def bare(request: CompletionRequest) -> CompletionRequest:
     messages = [Message(message.role, [_plain(part) for part in message.parts]) for message in request.messages]
     return attrs.evolve(
         request,
-        origin="other", extras=None, store=None, include_usage=False, system_was_list=True, messages=messages,
+        origin="other", extras=None, store=None, include_usage=False, messages=messages,
         tool_choice=None if choice is None else attrs.evolve(choice, raw=None),
         thinking=None if thinking is None else attrs.evolve(thinking, summary=None),
-        sampling=attrs.evolve(request.sampling, stop_was_list=True),
     )  # fmt: skip
 
 

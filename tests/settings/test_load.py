@@ -383,3 +383,18 @@ def test_a_rule_with_an_unknown_condition_is_left_out_whole() -> None:
         "c:3: payload.override[0].models[0].only-on: is not a condition known here: the whole rule is left out",
         "c:8: payload.filter[0].models[0].when: is not a condition known here: the whole rule is left out",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("commercial-mode: true", "commercial-mode"),
+        ("ws-auth: true", "ws-auth"),
+        ("quota-exceeded: {switch-preview-model: true}", "quota-exceeded.switch-preview-model"),
+        ("remote-management: {panel-github-repository: x}", "remote-management.panel-github-repository"),
+    ],
+)
+def test_a_key_that_changes_nothing_is_no_silent_one(text: str, path: str) -> None:
+    """Who sets it is told once; who sets it to its default is not."""
+    assert [problem.path for problem in loads(text, "c").warnings] == [path]
+    assert loads(text.replace("true", "false").replace(": x", ": ''"), "c").warnings == ()

@@ -62,7 +62,6 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         thinking=thinking.read(body),
         stream=body.get("stream") is True,
         claude_user_id=filled(member(body.get("metadata"), "user_id")),
-        system_was_list=isinstance(body.get("system"), list),
         dropped=dropped,
         extras=Extras("claude", body),
     )

@@ -36,7 +36,6 @@ class Conversation:
         self.mint = mint
         self.messages: list[Message] = []
         self.system: list[SystemSegment] = []
-        self.system_was_list = False
         self.dropped: list[Loss] = []
         self._open_calls: list[ToolCallPart] = []
         self._after_tool = False
@@ -62,7 +61,6 @@ class Conversation:
 
     def _add_system(self, message: JSONObject, path: str) -> None:
         content = message.get("content")
-        self.system_was_list = isinstance(content, list)
         if self.messages:
             self.dropped.append(Loss("position of a mid-conversation system message", path))
         whole = _cache(message)

@@ -55,7 +55,6 @@ def decode_request(body: JSONObject, mint: Mint) -> CompletionRequest:
         service_tier=filled(body.get("service_tier")),
         prompt_cache_key=filled(body.get("prompt_cache_key")),
         store=flag(body.get("store")),
-        system_was_list=conversation.system_was_list,
         dropped=[*_spoken_answer(body), *conversation.dropped],
         extras=Extras("openai", body),
     )
@@ -78,7 +77,6 @@ def _sampling(body: JSONObject) -> Sampling:
         top_p=number(body.get("top_p")),
         top_k=integer(body.get("top_k")),
         stop=[stop] if isinstance(stop, str) else _strings(stop),
-        stop_was_list=isinstance(stop, list),
         seed=integer(body.get("seed")),
         presence_penalty=number(body.get("presence_penalty")),
         frequency_penalty=number(body.get("frequency_penalty")),

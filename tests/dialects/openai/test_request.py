@@ -133,7 +133,7 @@ def test_optional_members_of_a_wrong_type_are_absent() -> None:
         temperature="hot", max_tokens=True, stop=3, tools="none", tool_choice=4, stream="yes", n=1.5, metadata=[],
         reasoning_effort=3, response_format="json", parallel_tool_calls="no", stream_options=1,
     )  # fmt: skip
-    assert request.sampling == Sampling(stop_was_list=False)
+    assert request.sampling == Sampling()
     assert (request.tools, request.tool_choice, request.stream, request.metadata) == ([], None, False, None)
     assert (request.thinking, request.format, request.parallel) == (None, None, None)
 
