@@ -44,13 +44,8 @@ from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
-from cliproxy.management.accounts import AccountRoutes
-from cliproxy.management.app import ManagementRoutes
-from cliproxy.management.config import ConfigRoutes
 from cliproxy.management.editing import ConfigFile
-from cliproxy.management.lists import ListRoutes
-from cliproxy.management.numbers import NumberRoutes
-from cliproxy.management.registry import Entry
+from cliproxy.management.whole import Parts, whole
 from cliproxy.pool.pool import WHOLE, Pool
 from cliproxy.pool.verdict import Fault
 from cliproxy.providers.demo import answer as demo_answer
@@ -149,9 +144,25 @@ class CliproxyService(MultiService):
         fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
-        self.management_table: list[Entry] = []
         self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor))
-        self.resource = _tree(self.front, self.amp, pages, self._managed())
+        managed, self.management_table = whole(
+            Parts(
+                front=self.front,
+                file=self.config_file,
+                ledger=self.ledger,
+                metrics=self.metrics,
+                client=self.client,
+                tokens=self.tokens,
+                reactor=reactor,
+                mint=lambda digits: f"{entropy.getrandbits(4 * digits):0{digits}x}",
+                reread=self.reread,
+            )
+        )
+        self.console = Feed(self.front, self.config_file, reactor, now())
+        console = ConsoleRoutes(self.front, self.console, self.ledger, reactor.seconds, _aside(reactor))
+        managed.append(((b"/console",), console.app))
+        managed.append(((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app))
+        self.resource = _tree(self.front, self.amp, pages, managed)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
@@ -161,29 +172,6 @@ class CliproxyService(MultiService):
             listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
             self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
             listener.setServiceParent(self)
-
-    def _managed(self) -> tuple[tuple[tuple[bytes, ...], Klein], ...]:
-        """The operator's routes, and whose paths begin how."""
-        front, file, seconds = self.front, self.config_file, self.reactor.seconds
-        table = self.management_table
-        numbers = NumberRoutes(front, self.ledger, self.relay.events, self.metrics, self.reactor, seconds)
-        owners = (
-            ManagementRoutes(front, seconds, self.now, table),
-            ConfigRoutes(front, file),
-            ListRoutes(front, file),
-            AccountRoutes(front, self.tokens, seconds),
-            numbers,
-        )
-        table += [entry for owner in owners for entry in owner.app.table]
-        self.console = Feed(front, file, self.reactor, self.now())
-        console = ConsoleRoutes(front, self.console, self.ledger, seconds, _aside(self.reactor))
-        return (
-            *((owner.app.prefixes, owner.app) for owner in owners),
-            ((b"/v0/management", b"/v8/management"), owners[0].app),
-            ((b"/metrics",), numbers.app),
-            ((b"/console",), console.app),
-            ((b"/v1/usage",), UsageRoutes(front, self.ledger).app),
-        )
 
     def _account(self, record: Record, exchange: Exchange) -> None:
         self.ledger.add(record)
@@ -226,6 +214,17 @@ class CliproxyService(MultiService):
             _check_doors(settings, self._endpoint.host)
         accounts = accounts_in(settings.auth_dir)
         return Snapshot.build(settings, self.environment, int(self.now()), self.learned, accounts)
+
+    async def reread(self) -> None:
+        """Put what stands in ``auth-dir`` now in force.
+
+        :raises SettingsError: it cannot be used; the old one stays.
+        """
+        aside, before = _aside(self.reactor), None
+        while before is not self.settings:  # a reload came in between
+            before = self.settings
+            snapshot = await aside(partial(self.compiled, before))
+        self.put(snapshot)
 
     def put(self, snapshot: Snapshot) -> None:
         """Put a compiled configuration in force."""

@@ -101,6 +101,8 @@ NAMING_DIALECTS = {
     "routing/provider_credentials.py": "the kinds of entries, and what they speak",
     "routing/account.py": "the types of account files",
     "management/config.py": "the channels of CLIProxyAPI's management API",
+    "management/collectors.py": "the lists of the configuration, and the routes that collectors are told",
+    "management/oauth.py": "the providers of CLIProxyAPI's management API",
     "cli/clients.py": "coding agents and their settings",
     # catalogue data: vendors that are called like a dialect
     "cli/catalog_source.py": "vendors of the catalogue",

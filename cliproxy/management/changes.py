@@ -47,7 +47,7 @@ def merged(node: Any, new: JSON, was: Any) -> Any:
         return node
     if isinstance(node, dict) and isinstance(new, dict):
         update(node, new, was if isinstance(was, dict) else dict(node))
-        return node
+        return node or {}  # of an empty one the comments could not be written where they stood
     if isinstance(node, list) and isinstance(new, list) and any(isinstance(each, dict) for each in new):
         return relisted(node, new, was if isinstance(was, list) else list(node))
     return without_shown(new)

@@ -80,7 +80,8 @@ def environment_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
 def auth_index(credential: Credential) -> str:
     """The original's ``auth_index``: 16 hex characters that name a credential to management clients (credentials.md 1)."""
     key = credential.key.reveal()
-    return hashlib.sha256((f"api_key:{key}" if key else f"id:{credential.id}").encode()).hexdigest()[:16]
+    named = f"file:{credential.account}" if credential.account else f"api_key:{key}" if key else f"id:{credential.id}"
+    return hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _keyed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_the_document_is_whole() -> None:
         for operation in operations.values():
             assert operation["summary"].endswith("."), path
             arguments = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
-            assert arguments == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            assert arguments == set(re.findall(r"{(\w+)}", path))
     world.close()
 
 
