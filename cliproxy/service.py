@@ -13,15 +13,12 @@ from typing import Any, Final
 import attrs
 from klein import Klein
 from twisted.application.service import MultiService
-from twisted.application.strports import service as listening
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import quoteStringArgument
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorThreads, IStreamServerEndpoint
+from twisted.internet.interfaces import IDelayedCall, IReactorThreads
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
-from zope.interface import implementer
 
 from cliproxy.accounts.directory import accounts_in
 from cliproxy.accounts.grants import Grant
@@ -38,6 +35,7 @@ from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.limits import Limits
+from cliproxy.front.listener import Listener
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.operators import Operators
 from cliproxy.front.root import RootResource
@@ -68,6 +66,10 @@ _MIB: Final = 1024 * 1024
 _ALPHABET: Final = string.ascii_letters + string.digits
 #: After drain time the last answers get this long to be written.
 _LAST_WRITE_SECONDS: Final = 2.0
+#: Where somebody else keeps the socket (systemd), those who have just come still get their answer, for so long.
+_INHERITED_SECONDS: Final = 1.0
+#: How often it is looked whether all connections are gone.
+_LOOK_SECONDS: Final = 0.05
 #: What vendors show of their models is listed so much later.
 _RELEARN_SECONDS: Final = 0.5
 
@@ -80,9 +82,11 @@ class CliproxyService(MultiService):
     :param listen: listen where ``settings`` say; False for those who mount :attr:`resource` themselves (body size and
         header deadline are then their site's affair).
     :param environment: proxies' and, in demo mode, vendors' environment variables.
-    :param endpoint: a Twisted endpoint description to listen on instead of the settings' host and port.
+    :param inherited: descriptors of sockets that listen already, to be used instead of the settings' host and port.
     :param entropy: for ids, jitter and picks.
     :param now: Unix seconds.
+    :ivar successor: where somebody else accepts new connections once this daemon stops, those that are here are still served
+        for so many seconds; 0 where nobody does.
     """
 
     _log = Logger()
@@ -94,7 +98,7 @@ class CliproxyService(MultiService):
         *,
         listen: bool = True,
         environment: Mapping[str, str] = os.environ,
-        endpoint: str = "",
+        inherited: Sequence[int] = (),
         entropy: random.Random | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -166,12 +170,10 @@ class CliproxyService(MultiService):
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
-        self._endpoint = BoundEndpoint(lambda host: _check_doors(self.settings, host))
+        self.successor = _INHERITED_SECONDS if inherited else 0.0
+        self.listener = Listener(self.site, reactor, settings, _check_doors, inherited)
         if listen:
-            # strports' own service, because a port that is taken then ends the process instead of leaving it deaf
-            listener = listening(endpoint or endpoint_of(settings), self.site, reactor)
-            self._endpoint.endpoint, listener.endpoint = listener.endpoint, self._endpoint
-            listener.setServiceParent(self)
+            self.listener.setServiceParent(self)
 
     def _account(self, record: Record, exchange: Exchange) -> None:
         self.ledger.add(record)
@@ -190,8 +192,7 @@ class CliproxyService(MultiService):
     @property
     def port(self) -> int | None:
         """The TCP port listened on, once it is; None without a listener of our own."""
-        where = self._endpoint.address
-        return where.port if isinstance(where, IPv4Address | IPv6Address) else None
+        return self.listener.port
 
     def clear_cooldowns(self) -> None:
         """Forget every cool-down; the next request tries each credential afresh."""
@@ -210,8 +211,7 @@ class CliproxyService(MultiService):
 
         :raises SettingsError: it cannot be used.
         """
-        if self._endpoint.host is not None:  # the new host waits for a restart, the new keys do not
-            _check_doors(settings, self._endpoint.host)
+        self.listener.check(settings)  # where it listens now: those who came there are still connected
         accounts = accounts_in(settings.auth_dir)
         return Snapshot.build(settings, self.environment, int(self.now()), self.learned, accounts)
 
@@ -228,9 +228,8 @@ class CliproxyService(MultiService):
 
     def put(self, snapshot: Snapshot) -> None:
         """Put a compiled configuration in force."""
-        old, settings = self.settings, snapshot.settings
-        if (old.host, old.port, old.tls) != (settings.host, settings.port, settings.tls):
-            self._log.warn("host, port and tls take effect at the next start")
+        settings = snapshot.settings
+        self.listener.move(settings)
         self.relay.snapshot = snapshot
         self.site.limits = _limits(settings)
         self.budget.limit = settings.max_bodies_mb * _MIB
@@ -268,7 +267,8 @@ class CliproxyService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Readiness off, stop accepting, let what runs finish within ``drain-seconds``, then cut it with an error."""
-        self.front.draining = True
+        self.front.draining = not self.successor
+        self.site.leaving = True
         if self._relearning is not None:
             self._relearning.cancel()
             self._relearning = None
@@ -286,8 +286,17 @@ class CliproxyService(MultiService):
         for wait in waits:
             await wait
 
+    async def _quiet(self, seconds: float) -> None:
+        """Let those who are connected ask once more, at most so many seconds: somebody else is there for the next."""
+        until = self.reactor.seconds() + seconds
+        while self.site.channels and self.reactor.seconds() < until:
+            await deferLater(self.reactor, _LOOK_SECONDS)
+        self.site.close_idle()
+
     async def _drain(self, stopped: Deferred[Any]) -> None:
         await stopped
+        if self.successor:
+            await self._quiet(self.successor)
         if self.open:
             self._log.info("draining: {open} requests are under way", open=self.open)
             await self._idle(self.settings.drain_seconds)
@@ -298,39 +307,6 @@ class CliproxyService(MultiService):
         self.amp.fallback.close_tunnels()
         await self.client.close()
         await self.ledger.close()
-
-
-@implementer(IStreamServerEndpoint)
-class BoundEndpoint:
-    """An endpoint that remembers where it came to listen: port 0 is only known afterwards."""
-
-    endpoint: Any = None
-    address: IAddress | None = None
-
-    def __init__(self, check: Callable[[str], None]) -> None:
-        """:param check: called with the TCP host that is listened on; what it raises ends the listening."""
-        self._check = check
-
-    @property
-    def host(self) -> str | None:
-        """The address listened on; None without one, or on a UNIX socket."""
-        return self.address.host if isinstance(self.address, IPv4Address | IPv6Address) else None
-
-    def listen(self, factory: Any) -> Deferred[Any]:
-        """Listen."""
-
-        def note(port: Any) -> Any:
-            self.address = port.getHost()
-            try:
-                if self.host is not None:
-                    self._check(self.host)
-            except SettingsError:
-                port.stopListening()
-                raise
-            return port
-
-        listening: Deferred[Any] = self.endpoint.listen(factory).addCallback(note)
-        return listening
 
 
 def _tree(
@@ -375,14 +351,3 @@ def _check_doors(settings: Settings, host: str) -> None:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.max_body_mb * _MIB, settings.header_timeout_seconds, settings.client_stall_seconds)
-
-
-def endpoint_of(settings: Settings) -> str:
-    """The endpoint description of the settings' listener."""
-    host = settings.host or "0.0.0.0"
-    family = "6" if ":" in host else ""
-    where = f"port={settings.port}:interface={quoteStringArgument(host)}"
-    if not settings.tls.enable:
-        return f"tcp{family}:{where}"
-    key, cert = (quoteStringArgument(path) for path in (settings.tls.key, settings.tls.cert))
-    return f"ssl:{where}:privateKey={key}:certKey={cert}"

@@ -75,6 +75,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.epoll import lighten
+    from cliproxy.daemon.inherited import begun_with, inherited
     from cliproxy.daemon.kept_requests import kept_requests
     from cliproxy.daemon.log_service import LogService
     from cliproxy.daemon.process import Process, allow_descriptors, steady_clock
@@ -86,9 +87,8 @@ def makeService(options: Options) -> IService:
 
     hold_signals()
     steady_clock(reactor)
-    handed_over = "systemd:domain=INET:index=0" if os.environ.get("LISTEN_PID") == str(os.getpid()) else ""
     allow_descriptors()
-    daemon = CliproxyService(options.loaded.settings, reactor, endpoint=handed_over)
+    daemon = CliproxyService(options.loaded.settings, reactor, inherited=inherited(begun_with(), os.getpid()))
     whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
     if options.log is not None:
         LogService(options.log, reactor).setServiceParent(whole)

@@ -13,8 +13,7 @@ from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.routes import Routes
 from cliproxy.management.app import ManagementRoutes
-from cliproxy.service import endpoint_of
-from cliproxy.settings.model import ClientKey, Secret, Settings, Tls
+from cliproxy.settings.model import ClientKey, Secret, Settings
 from tests.support.bodies import CHAT, CHAT_ANSWER
 from tests.support.settings import compat, settings
 from tests.support.world import World
@@ -138,14 +137,3 @@ class Mounted(SynchronousTestCase):
         self.assertEqual(vendor.last.json, body)
         path = "/llm/v1beta/models/gemini-x"
         self.assertEqual(world.get(path, site=site).json["name"], "models/gemini-x")
-
-
-class Endpoints(SynchronousTestCase):
-    """Where it listens."""
-
-    def test_descriptions(self) -> None:
-        """Host, port, address family and TLS become an endpoint description."""
-        self.assertEqual(endpoint_of(Settings()), "tcp:port=8317:interface=127.0.0.1")
-        self.assertEqual(endpoint_of(Settings(host="::1", port=1)), "tcp6:port=1:interface=\\:\\:1")
-        tls = Settings(tls=Tls(True, "/c:1.pem", "/k.pem"))
-        self.assertEqual(endpoint_of(tls), "ssl:port=8317:interface=127.0.0.1:privateKey=/k.pem:certKey=/c\\:1.pem")

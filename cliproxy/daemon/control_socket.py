@@ -9,8 +9,10 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from cliproxy.front.site import BoundedSite
 from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Settings
 
@@ -33,6 +35,13 @@ def _clear_stale(path: Path) -> None:
             lock.unlink(missing_ok=True)
 
 
+class _Door(Factory):
+    noisy = False
+
+    def __init__(self, site: BoundedSite) -> None:
+        self.buildProtocol = site.owners  # type: ignore[method-assign]
+
+
 class ControlSocket(Service):
     """The daemon's routes on a UNIX socket that only its owner can open: there, management needs no secret.
 
@@ -44,7 +53,7 @@ class ControlSocket(Service):
 
     def __init__(self, daemon: CliproxyService, reactor: Any) -> None:
         self._path = socket_path(daemon.settings)
-        self._site = daemon.site
+        self._door = _Door(daemon.site)
         self._reactor = reactor
         self._port: Any = None
 
@@ -56,7 +65,7 @@ class ControlSocket(Service):
             _clear_stale(self._path)
             before = os.umask(0o177)
             try:
-                self._port = self._reactor.listenUNIX(str(self._path), self._site, mode=0o600, wantPID=True)
+                self._port = self._reactor.listenUNIX(str(self._path), self._door, mode=0o600, wantPID=True)
             finally:
                 os.umask(before)
         except (CannotListenError, OSError) as error:

@@ -14,6 +14,9 @@ from typing import Any, Final
 from twisted.application.service import MultiService
 from twisted.internet.error import CannotListenError
 
+from cliproxy.errors import SettingsError
+from cliproxy.wire.urls import bracketed
+
 #: Open files that are enough for what one process can serve.
 DESCRIPTORS: Final = 65536
 
@@ -57,8 +60,14 @@ class Process(MultiService):
     def _said_plainly(self) -> Iterator[None]:
         try:
             yield
-        except CannotListenError as error:
+        except (CannotListenError, SettingsError) as error:
             if not self._foreground:
                 raise
-            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
-            raise SystemExit(f"cliproxy: cannot listen on {error.interface}:{error.port}: {reason}") from None
+            raise SystemExit("\n".join(f"cliproxy: {sentence}" for sentence in _sentences(error))) from None
+
+
+def _sentences(error: CannotListenError | SettingsError) -> tuple[str, ...]:
+    if isinstance(error, SettingsError):
+        return error.problems
+    reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+    return (f"cannot listen on {bracketed(error.interface)}:{error.port}: {reason}",)

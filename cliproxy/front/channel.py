@@ -43,6 +43,7 @@ class BoundedChannel(HTTPChannel):
     _upgraded: Any = None
     _discarded = 0
     known = False
+    owner = False
     _turn: IDelayedCall | None = None
     _in_turn = 0
     _stall_call: IDelayedCall | None = None
@@ -159,6 +160,13 @@ class BoundedChannel(HTTPChannel):
         """Ask for the body, unless it has been refused."""
         if not self.requests[-1].refused:
             super()._send100Continue()
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """Whether the connection may carry another request."""
+        kept: bool = super().checkPersistence(request, version)
+        if kept and self.site.leaving:
+            request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        return kept and not self.site.leaving
 
     def allHeadersReceived(self) -> None:
         """A head is complete."""

@@ -84,7 +84,7 @@ class PlainChannel(Protocol):
     def _begin(self, data: bytes) -> None:
         site = self.site
         end = data.find(b"\r\n\r\n", 0, MOST_BYTES)
-        found = site.heads.read(data[:end]) if end > 0 else None
+        found = site.heads.read(data[:end]) if end > 0 and not site.leaving else None
         if found is None:
             self._hand_over(data)
             return

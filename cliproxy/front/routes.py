@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import attrs
 from klein import Klein
-from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -148,7 +147,7 @@ class Front:
 
     def knows(self, request: Any) -> bool:
         """Whether a request of which only the head is there shows a right key, or none is needed."""
-        if isinstance(request.getClientAddress(), UNIXAddress):
+        if _is_owners(request):
             return True
         gate = self.gate(self.relay.snapshot)
         if isinstance(request, PlainRequest):
@@ -188,8 +187,7 @@ class Front:
         if access is Access.OPTIONAL_KEY:
             return gate.recognise(address, headers, candidates(headers, query))
         if access is Access.MANAGEMENT:
-            local = isinstance(request.getClientAddress(), UNIXAddress)
-            return Client("unix" if local else gate.peer(address, headers))
+            return Client("unix" if _is_owners(request) else gate.peer(address, headers))
         if access in (Access.CONSOLE, Access.CONSOLE_DOOR):
             keys = gate.console_keys(address, headers)
             if access is Access.CONSOLE and self.session(headers, snapshot, keys) is None:
@@ -207,13 +205,13 @@ class Front:
 
         :raises RequestFault: it may not. So does the Deferred.
         """
-        address = call.request.getClientAddress()
-        if isinstance(address, UNIXAddress):
+        if _is_owners(call.request):
             return None
+        address = getattr(call.request.getClientAddress(), "host", "")
         if getattr(call.request, "guess", None) is not None:  # it was counted when the head came
             raise call.request.guess
         self.operators.check_patience(call.client.peer)
-        offered, secret = self.gate(call.snapshot).offered_secret(getattr(address, "host", ""), call.headers)
+        offered, secret = self.gate(call.snapshot).offered_secret(address, call.headers)
         return self.operators.check(call.client.peer, offered, secret)
 
     def _shows_secret(self, request: Any) -> bool:
@@ -405,3 +403,8 @@ def _routing_failed(owner: Any, request: Any, failure: Failure) -> bytes | None:
 def _crashed(owner: Any, request: Any, failure: Failure) -> bytes | None:
     crash: Callable[[Request, Failure], bytes | None] = owner.front.crash
     return crash(request, failure)
+
+
+def _is_owners(request: Any) -> bool:
+    """Whether it came by the control socket."""
+    return bool(getattr(request.channel, "owner", False))

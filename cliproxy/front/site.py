@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
-from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.web.resource import IResource
 from twisted.web.server import Site
@@ -47,6 +46,7 @@ class BoundedSite(Site):
     :ivar budget: for the bodies of all requests.
     :ivar new_id: makes an ``X-Request-Id``.
     :ivar record: takes what became of a request, unless that is recorded elsewhere.
+    :ivar leaving: no connection is kept for another request: they are answered once more, and closed.
     :ivar plain: what answers plain requests; None where none are to come that way. ``heads`` reads their heads.
     """
 
@@ -67,6 +67,7 @@ class BoundedSite(Site):
         self.budget = budget
         self.channels: dict[Channel, None] = {}
         self.plain = plain
+        self.leaving = False
         self.heads = PlainHeads(plain or ())
         self._sweeping: IDelayedCall | None = None
         self.knows: Callable[[Any], bool] = lambda request: True
@@ -77,21 +78,28 @@ class BoundedSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A connection's protocol. Where too many are open, or too many strangers from that address, one that can be spared
         goes; where all are at work the new one does.
-
-        The owner's UNIX socket is always let in.
         """
-        if not isinstance(addr, UNIXAddress):
-            if len(self.channels) >= self.limits.connections:
-                spared = self._spared(self.channels)
-                if spared is None:
-                    return None
-                self._drop(spared)
-            peers = self._strangers.get(getattr(addr, "host", ""), {})
-            if len(peers) >= self.limits.strangers and (stranger := self._spared(peers)) is not None:
-                self._drop(stranger)
-            if self.plain is not None:
-                return PlainChannel(self)
-        return super().buildProtocol(addr)
+        if len(self.channels) >= self.limits.connections:
+            spared = self._spared(self.channels)
+            if spared is None:
+                return None
+            self._drop(spared)
+        peers = self._strangers.get(getattr(addr, "host", ""), {})
+        if len(peers) >= self.limits.strangers and (stranger := self._spared(peers)) is not None:
+            self._drop(stranger)
+        return super().buildProtocol(addr) if self.plain is None else PlainChannel(self)
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for channel in list(self.channels):
+            if channel.waits:
+                channel.transport.loseConnection()
+
+    def owners(self, addr: IAddress | None) -> BoundedChannel:
+        """The protocol of a connection by which only the daemon's owner can have come: it is always let in."""
+        protocol: BoundedChannel = super().buildProtocol(addr)
+        protocol.owner = True
+        return protocol
 
     def whole(self, channel: PlainChannel) -> BoundedChannel:
         """What takes over the connection of ``channel``."""

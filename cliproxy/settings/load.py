@@ -73,7 +73,7 @@ def loads(
 def examine(
     path: Path, *, host: str | None = None, port: int | None = None, environ: Mapping[str, str] | None = None
 ) -> Examined:
-    """:func:`load` that reports instead of raising. The files that ``tls`` names must be there."""
+    """:func:`load` that reports instead of raising. The files that ``tls`` names must be usable."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -93,8 +93,8 @@ def examine_whole(
 ) -> Examined:
     """:func:`examine` of a file that is not there yet."""
     examined = examine_text(text, source, host=host, port=port, environ=environ)
-    missing = _missing_files(examined.settings, source) if examined.settings else ()
-    return Examined(None, (*examined.problems, *missing)) if missing else examined
+    unusable = _unusable_files(examined.settings, source) if examined.settings else ()
+    return Examined(None, (*examined.problems, *unusable)) if unusable else examined
 
 
 def examine_text(
@@ -137,10 +137,13 @@ def _unreadable(path: Path, sentence: str) -> Examined:
     return Examined(None, (Problem(str(path), 0, "", sentence),))
 
 
-def _missing_files(settings: Settings, source: str) -> tuple[Problem, ...]:
-    tls = settings.tls
-    return tuple(
-        Problem(source, 0, f"tls.{key}", f"there is no file {name}")
-        for key, name in (("cert", tls.cert), ("key", tls.key))
-        if tls.enable and not Path(name).expanduser().is_file()
-    )
+def _unusable_files(settings: Settings, source: str) -> tuple[Problem, ...]:
+    if not settings.tls.enable:
+        return ()
+    from cliproxy.settings.tls_files import UnusableFiles, read_pair  # OpenSSL takes its time, and most need none
+
+    try:
+        read_pair(settings.tls.cert, settings.tls.key)
+    except UnusableFiles as why:
+        return tuple(Problem(source, 0, f"tls.{key}", sentence) for key, sentence in why.problems)
+    return ()

@@ -50,7 +50,7 @@ class Connections(SynchronousTestCase):
         self.assertTrue(begun.closed)
         at_work += [self.world.post("/v1/chat/completions", CHAT) for _ in range(2)]
         self.assertIsNone(self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)))
-        self.assertIsNotNone(self.site.buildProtocol(UNIXAddress(b"")))
+        self.assertIsNotNone(self.site.owners(UNIXAddress(b"")))
         for request in self.chat.requests:
             request.answer(200, CHAT_ANSWER)
         self.world.flow()

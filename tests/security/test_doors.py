@@ -9,7 +9,6 @@ from unittest import mock
 import attrs
 import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.amp.routes import AmpRoutes
@@ -21,11 +20,11 @@ from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.operators import LONGEST_WAIT
 from cliproxy.management.app import ManagementRoutes
-from cliproxy.service import BoundEndpoint, CliproxyService
+from cliproxy.service import CliproxyService
 from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret, Settings
 from tests.support.bodies import CHAT, CHAT_ANSWER
 from tests.support.settings import settings
-from tests.support.world import World
+from tests.support.world import Call, World
 
 AMP = Amp(upstream_url="http://amp.test", upstream_api_key=Secret("amp-operator-key"))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "post")
@@ -199,7 +198,7 @@ class Listening(SynchronousTestCase):
     def daemon(self, configured: Settings, host: str) -> CliproxyService:
         world = World(configured)
         self.addCleanup(world.close)
-        world.service._endpoint.address = IPv4Address("TCP", host, 8317)
+        world.service.listener.ports = [Port(IPv4Address("TCP", host, 8317))]
         return world.service
 
     def test_reload_cannot_open_it(self) -> None:
@@ -216,31 +215,41 @@ class Listening(SynchronousTestCase):
 
     def test_a_socket_handed_over(self) -> None:
         """A socket that somebody else bound is looked at again: without keys it must be loopback, or there is no start."""
-
-        class Port:
-            stopped = False
-
-            def __init__(self, address: Any) -> None:
-                self.getHost = lambda: address
-
-            def stopListening(self) -> None:
-                self.stopped = True
-
-        service = World(settings(api_keys=())).service
         for address, fine in (
             (IPv4Address("TCP", "0.0.0.0", 1), False),
             (IPv4Address("TCP", "192.0.2.1", 1), False),
             (IPv4Address("TCP", "127.0.0.1", 1), True),
             (UNIXAddress(b"/run/x"), True),
         ):
-            port, endpoint = Port(address), BoundEndpoint(service._endpoint._check)
-            endpoint.endpoint = mock.Mock(listen=lambda factory, port=port: succeed(port))
-            result = endpoint.listen(None)
-            if fine:
-                self.assertIs(self.successResultOf(result), port)
-            else:
-                self.failureResultOf(result, SettingsError)
-            self.assertEqual(port.stopped, not fine)
+            with self.subTest(address):
+                service = self.daemon(settings(api_keys=()), "127.0.0.1")
+                service.listener.ports = [Port(IPv4Address("TCP", "127.0.0.1", 2)), Port(address)]
+                if fine:
+                    service.listener.check(service.settings)
+                else:
+                    self.assertRaises(SettingsError, service.listener.check, service.settings)
+
+    def test_an_unix_socket_for_clients_is_not_its_owners(self) -> None:
+        """Whoever may open a UNIX socket that systemd handed over is a client, and manages nothing without the secret."""
+        world = World(settings())
+        self.addCleanup(world.close)
+        clients, owners = world.service.site.buildProtocol, world.service.site.owners
+        for build, status in ((clients, 404), (owners, 200)):
+            call = Call()
+            transport = world.reactor.connect(call, build(UNIXAddress(None)), peer="")
+            transport.write(b"GET /v0/management/cooldowns HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            world.flow()
+            self.assertEqual(call.status, status)
+
+
+class Port:
+    """Something that listens at an address."""
+
+    def __init__(self, address: Any) -> None:
+        self.getHost = lambda: address
+
+    def stopListening(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize(

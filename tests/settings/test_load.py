@@ -6,12 +6,19 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import SettingsError
 from cliproxy.settings.load import examine, examine_text, load, loads
 from cliproxy.settings.model import Secret, Settings
 from cliproxy.settings.problems import Severity
+from tests.support.certificates import Issued
 from tests.support.scratch import scratch
 
 ERRORS = [
@@ -352,11 +359,30 @@ class Files(SynchronousTestCase):
         self.assertIn("is not UTF-8 text", str(examine(self.write(b"host: \xff")).problems[0]))
         self.assertEqual(load(self.write(b"\xef\xbb\xbfport: 1")).settings.port, 1)
 
-    def test_tls_files_must_exist(self) -> None:
-        """The files that tls names must be there."""
-        path = self.write(b"tls: {enable: true, cert: /nowhere/cert.pem, key: /nowhere/key.pem}")
-        self.assertEqual(len(examine(path).problems), 2)
-        self.assertIn("there is no file /nowhere/cert.pem", str(examine(path).problems[0]))
+    def said_of_tls(self, cert: Path | str, key: Path | str) -> list[str]:
+        path = self.write(f"tls: {{enable: true, cert: '{cert}', key: '{key}'}}".encode())
+        return [str(problem).removeprefix(f"{path}: ") for problem in examine(path).problems]
+
+    def test_tls_files(self) -> None:
+        """The files that tls names must be there, be what they are to be, and belong together; each problem is said."""
+        one, other = Issued(scratch(self)), Issued(scratch(self))
+        folder = scratch(self)
+        junk, locked = folder / "junk", folder / "locked"
+        junk.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        private = load_pem_private_key(one.key.read_bytes(), None)
+        locked.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+        self.assertEqual(self.said_of_tls(one.cert, one.key), [])
+        for cert, key, said in (
+            ("/no/c", "/no/k", ["tls.cert: there is no file /no/c", "tls.key: there is no file /no/k"]),
+            (folder, one.key, [f"tls.cert: {folder} cannot be read: Is a directory"]),
+            (one.key, one.key, [f"tls.cert: {one.key} holds no certificate in PEM form"]),
+            (junk, one.key, [f"tls.cert: {junk} holds a certificate that cannot be read"]),
+            (one.cert, one.cert, [f"tls.key: {one.cert} holds no private key in PEM form"]),
+            (one.cert, locked, [f"tls.key: {locked} is protected by a passphrase, which nobody can be asked for"]),
+            (one.cert, other.key, [f"tls.key: {other.key} does not belong to the first certificate of {one.cert}"]),
+        ):
+            with self.subTest(said):
+                self.assertEqual(self.said_of_tls(cert, key), said)
 
     def test_never_written(self) -> None:
         """Loading leaves the file as it is, legacy keys included."""

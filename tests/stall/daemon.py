@@ -57,7 +57,7 @@ def configured(upstream: int) -> Any:
 
 def main() -> None:
     port, upstream = map(int, sys.argv[1:3])
-    service = CliproxyService(configured(upstream), reactor, endpoint=f"tcp:{port}:interface=127.0.0.1", environment={})
+    service = CliproxyService(attrs.evolve(configured(upstream), port=port), reactor, environment={})
     reactor.callWhenRunning(service.startService)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     LoopingCall(Ticker().tick).start(TICK, now=False)
