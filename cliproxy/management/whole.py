@@ -18,6 +18,7 @@ from cliproxy.management.collectors import CollectorRoutes
 from cliproxy.management.config import ConfigRoutes
 from cliproxy.management.editing import ConfigFile
 from cliproxy.management.lists import ListRoutes
+from cliproxy.management.logs import LogRoutes
 from cliproxy.management.maps import MapRoutes
 from cliproxy.management.numbers import NumberRoutes
 from cliproxy.management.oauth import OAuthRoutes
@@ -63,6 +64,7 @@ def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
         ApiCallRoutes(front, parts.client, reactor, parts.tokens.ready),
         AccountRoutes(front, parts.tokens, reactor.seconds),
         CollectorRoutes(front, ledger, front.now()),
+        LogRoutes(front, file.environment, file.aside),
         numbers,
     )
     table += [entry for owner in owners for entry in owner.app.table]
