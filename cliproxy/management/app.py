@@ -16,9 +16,11 @@ from cliproxy.errors import RequestFault
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
+from cliproxy.management.config import object_of
 from cliproxy.management.explain import explanation
 from cliproxy.management.openapi import document
 from cliproxy.management.registry import Entry, Managed, Parameter
+from cliproxy.routing.credentials import auth_index
 
 _MODEL: Final = Parameter("model", "the upstream's name")
 _ASKED: Final = Parameter("model", "as a client would ask for it", required=True)
@@ -73,6 +75,18 @@ class ManagementRoutes:
             raise RequestFault.bad(f"there is no credential labelled {label[:100]}", status=404)
         clear, model = self.front.relay.failover.clear, call.query.get("model")
         return Answer({"status": "ok", "cleared": sum(clear(id, model) for id in ids) if ids else clear(None, model)})
+
+    @app.managed("reset-quota", "POST", v8="routing/cooldown/reset", body="application/json")
+    def reset(self, call: Call) -> Answer:
+        """Free one credential of its cool-downs, by ``auth_index``."""
+        index = object_of(call).get("auth_index")
+        found = next((each for each in call.snapshot.credentials if auth_index(each) == index), None)
+        if found is None:
+            raise RequestFault.bad("there is no credential of this auth_index", status=404)
+        cooling = self.front.relay.failover.pool.cooldowns()
+        models = [model for credential, model in cooling if credential == found.id]
+        self.front.relay.failover.clear(found.id, None)
+        return Answer({"status": "ok", "auth_index": index, "models": models})
 
     @app.managed("explain", query=(_ASKED, Parameter("dialect", "the client's"), Parameter("client-key", "its key")))
     def explain(self, call: Call) -> Answer:

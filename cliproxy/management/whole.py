@@ -16,6 +16,7 @@ from cliproxy.management.app import ManagementRoutes
 from cliproxy.management.auth_files import AuthFileRoutes
 from cliproxy.management.collectors import CollectorRoutes
 from cliproxy.management.config import ConfigRoutes
+from cliproxy.management.config_v8 import ConfigByPathRoutes
 from cliproxy.management.editing import ConfigFile
 from cliproxy.management.lists import ListRoutes
 from cliproxy.management.logs import LogRoutes
@@ -57,6 +58,7 @@ def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
     owners = (
         ManagementRoutes(front, reactor.seconds, front.now, table),
         ConfigRoutes(front, file),
+        ConfigByPathRoutes(front, file),
         ListRoutes(front, file),
         MapRoutes(front, file),
         AuthFileRoutes(front, ledger, reactor, parts.reread, parts.tokens.refresh),

@@ -6,7 +6,7 @@ from typing import Any
 
 from cliproxy.settings.load import load
 from tests.support.bodies import CHAT, CHAT_ANSWER
-from tests.support.managed import FILE, Daemon
+from tests.support.managed import FILE, SECRET, Daemon
 
 MORE = (
     FILE
@@ -99,6 +99,36 @@ class Mapped(Daemon):
         self.assertEqual(len(self.send("GET", keys).json["upstream-api-keys"]), 1)
         self.send("DELETE", keys, {"value": []})
         self.assertEqual(self.send("GET", keys).json["upstream-api-keys"], [])
+
+    def v8(self, method: str, path: str, body: Any = None) -> Any:
+        return self.world.request(method, f"/v8/management/{path}", body, SECRET, key=None)
+
+    def test_by_path(self) -> None:
+        """Raw values, in either layout's place; maps are merged, lists are whole, variables stay."""
+        whole = self.v8("GET", "config").json
+        self.assertEqual((whole["debug"], whole["ampcode"]["upstream-api-key"]), (False, "${AMP}"))
+        self.assertNotIn("remote-management", whole)
+        self.assertEqual(self.v8("GET", "config/observability/logs/debug").json, False)
+        told = self.v8("PUT", "config/observability/logs/debug", True)
+        self.assertEqual((told.status, told.json), (200, {"status": "ok", "config-version": 8}))
+        self.assertIn("debug: true", self.path.read_text())
+        self.v8("PATCH", "config", {"routing": {"retry": {"request-retry": 1}}, "ampcode": {"model-mappings": None}})
+        self.assertEqual(self.v8("GET", "config/request-retry").json, 1)
+        self.assertEqual(self.world.service.settings.ampcode.model_mappings, ())
+        self.assertIn("${AMP}", self.path.read_text())
+        self.assertEqual(self.v8("DELETE", "config/routing/retry/request-retry").status, 200)
+        self.assertNotIn("request-retry", self.path.read_text())
+        for method, path, body, code in (
+            ("GET", "config/none/such", None, "not_found"),
+            ("DELETE", "config/none", None, "not_found"),
+            ("PUT", "config/remote-management/secret-key", "x", "read_only_field"),
+            ("PUT", "config/management/secret-key", "x", "read_only_field"),
+            ("GET", "config/management", None, "read_only_field"),
+            ("PUT", "config/debug", "maybe", "invalid_config"),
+            ("PUT", "config/debug", b"{", "invalid_json"),
+            ("PATCH", "config", [], "invalid_body"),
+        ):
+            self.assertEqual(self.v8(method, path, body).json["error"], code, (method, path))
 
     def test_collectors(self) -> None:
         """A record is given once, with the key's name; sums by key are given every time."""
