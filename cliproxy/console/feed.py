@@ -31,7 +31,7 @@ ALIVE: Final = 5.0
 _SLOW: Final = {"cooling": 1.0, "load": 1.0, "keys": 2.0}
 #: Requests that a frame holds at most, of those under way and of those that ended.
 MOST_RUNNING: Final = 40
-MOST_ENDED: Final = 40
+MOST_ENDED: Final = 8
 #: Requests that ended and are shown to a page that opens.
 REMEMBERED: Final = 100
 #: So many names of a credential's models, of a credential's cool-downs and of a request's losses.

@@ -18,6 +18,8 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="there is no Chromium here; Debian's package is called chromium"),
 ]
 VIEWS = ("now", "credentials", "requests", "usage", "keys", "explain", "configuration")
+#: Views whose tables name each row.
+HEADED = ("credentials", "usage", "keys", "configuration")
 LIVE = "document.getElementById('link')?.dataset.state === 'live'"
 
 
@@ -236,15 +238,17 @@ def test_by_keyboard(stage: Stage) -> None:
     assert page.run("document.title").startswith("Keys")
 
 
-def test_for_a_screen_reader(stage: Stage) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_for_a_screen_reader(stage: Stage, width: int) -> None:
     """Landmarks, a name for everything that can be pressed or filled in, and headers for every table."""
     stage.log_in()
     stage.scene.ask("gpt-5.2")
     page = stage.page
     page.call("Accessibility.enable")
+    page.size(width, 900)
     for view in VIEWS:
         stage.view(view)
-        page.until("document.getElementById('gist').innerText.length > 0 || location.hash !== '#now'")
+        page.until(f"document.querySelector('#{view} tbody:empty') === null || {view!r} === 'explain'")
         nodes = [node for node in page.call("Accessibility.getFullAXTree")["nodes"] if not node.get("ignored")]
         found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
         roles = {role for role, _ in found}
@@ -255,6 +259,8 @@ def test_for_a_screen_reader(stage: Stage) -> None:
         levels = page.run(f"{seen}.map((e) => +e.tagName[1])")
         assert levels[0] == 1 and levels.count(1) == 1, (view, levels)
         assert page.run(f"[...document.querySelectorAll('#{view} table th')].every((th) => th.scope)"), view
+        if page.run(f"document.querySelector('#{view} tbody tr')?.checkVisibility() ?? false"):
+            assert {"table", "row", "columnheader", "rowheader" if view in HEADED else "cell"} <= roles, view
     loud = page.run("[...document.querySelectorAll('[aria-live], [role=alert], [role=status]')].map((e) => e.id)")
     assert sorted(loud) == ["explained", "polite"]
 
@@ -349,10 +355,9 @@ def test_nothing_is_wider_than_the_window(stage: Stage, width: int) -> None:
             assert small == [], view
 
 
-def test_reduced_motion(stage: Stage) -> None:
-    """Nothing moves for those who want nothing to move."""
+def test_nothing_moves_by_itself(stage: Stage) -> None:
+    """What comes is there, without an animation: there is nothing to reduce for those who want less motion."""
     stage.log_in()
-    stage.page.prefer(prefers_reduced_motion="reduce")
     stage.scene.gate.clear()
     stage.scene.begin("deepseek-chat", stream=True)
     stage.sees("#running", "deepseek-chat")

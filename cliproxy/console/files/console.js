@@ -4,9 +4,13 @@
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 
+/** What a browser may forget of a table that a style lays out otherwise. */
+const ROLES = { tr: "row", td: "cell", th: "rowheader" };
+
 /** An element. Properties are attributes, but for `text` and `on*`; children are nodes, strings, or nothing. */
 function h(tag, properties, ...children) {
   const element = document.createElement(tag);
+  if (tag in ROLES) element.setAttribute("role", ROLES[tag]);
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "text") element.textContent = value;
@@ -31,7 +35,8 @@ const known = {
   ids: new Set(), minutes: new Map(), open: 0, waiting: 0, skew: 0, unshown: 0,
 };
 const MOST_KEPT = 300; // requests that ended
-const MOST_ROWS = 100;
+const MOST_ROWS = 100; // of credentials; more are shown when asked for
+const MOST_REQUESTS = 60;
 
 const now = () => Date.now() / 1000 + known.skew;
 
@@ -343,7 +348,8 @@ class Chart {
 
   tabulate() {
     if (!this.table.open || !this.list) return;
-    const head = h("tr", null, h("th", { scope: "col", text: "Minute" }), this.series.map(([, words]) => h("th", { scope: "col", text: words })));
+    const title = (text) => h("th", { scope: "col", role: "columnheader", text });
+    const head = h("tr", null, title("Minute"), this.series.map(([, words]) => title(words)));
     const rows = this.list.filter((slot) => slot.minute).reverse().map((slot) => h("tr", null,
       h("th", { scope: "row", text: hour.format(slot.start * 1000) }), this.values(slot).map((value) => h("td", { text: this.form(value) }))));
     fill(this.figures, [rows.length ? h("table", null, h("thead", null, head), h("tbody", null, rows)) : h("p", { text: "Nothing ended in the last hour." })]);
@@ -409,7 +415,7 @@ function way(record) {
   const parts = [h("span", { class: "dialect", text: dialect(record.dialect_in) }), arrow(), h("b", { text: record.asked || "–" })];
   failed.forEach((one, at) => {
     const why = `${one.credential} failed${one.status ? ` with ${one.status}` : ""}${one.why ? `: ${one.why}` : ""}`;
-    parts.push(at ? then() : arrow(), h("span", { class: "tried", title: why }, h("s", { text: one.credential }), h("span", { text: one.status || "✕" }), unseen(", failed")));
+    parts.push(at ? then() : arrow(), h("span", { class: "tried", role: "img", "aria-label": why, title: why }, h("s", { text: one.credential }), ` ${one.status || "✕"}`));
   });
   if (last) parts.push(failed.length ? then() : arrow(), h("b", { text: last }));
   if (last && record.model && record.model !== record.asked) parts.push(h("span", { class: "dialect", text: `as ${record.model}` }));
@@ -417,14 +423,14 @@ function way(record) {
 }
 
 const unseen = (text) => h("span", { class: "unseen", text });
-const arrow = () => h("span", { class: "to" }, h("span", { "aria-hidden": "true", text: "→" }), unseen(" to "));
-const then = () => h("span", { class: "then" }, h("span", { "aria-hidden": "true", text: "⤳" }), unseen(" then "));
+const arrow = () => h("span", { class: "to", role: "img", "aria-label": "to", text: "→" });
+const then = () => h("span", { class: "then", role: "img", "aria-label": "then", text: "⤳" });
 
 function drawRunning() {
   const shown = known.running.slice(0, 12);
   reconcile($("running"), shown.map((record) => ({
     key: record.id, sign: JSON.stringify(record),
-    make: () => h("li", { class: "fresh" }, way(record), ticking({ class: "time" }, record.time, (gone) => span(gone)),
+    make: () => h("li", null, way(record), ticking({ class: "time" }, record.time, (gone) => span(gone)),
       h("span", { class: "sub", text: [record.key, progress(record), record.losses ? plural(record.losses, "loss", "losses") : ""].filter((text) => text && text !== "-").join(" · ") })),
   })));
   $("running-empty").hidden = shown.length > 0;
@@ -552,7 +558,7 @@ function drawRequests() {
     (!words || `${record.id} ${record.key} ${record.asked} ${record.model} ${record.credential} ${record.provider}`.toLowerCase().includes(words)) &&
     (!wanted || (wanted === "losses" ? record.losses > 0 : outcome(record) === wanted));
   const items = source.running.filter(fits).map(runningItem);
-  for (let at = source.ended.length - 1; at >= 0 && items.length < MOST_ROWS; at -= 1) {
+  for (let at = source.ended.length - 1; at >= 0 && items.length < MOST_REQUESTS; at -= 1) {
     const record = source.ended[at];
     if (!fits(record)) continue;
     items.push(endedItem(record));
@@ -583,11 +589,11 @@ const client = (record) => (record.key === "-" ? h("span", { class: "none", text
 
 function endedItem(record) {
   const open = opened.has(record.id), [kind, words] = OUTCOMES[outcome(record)] ?? ["", record.outcome];
-  const toggle = () => { open ? opened.delete(record.id) : opened.add(record.id); touch("requests"); };
+  const toggle = () => { open ? opened.delete(record.id) : opened.add(record.id); drawAtOnce(); };
   return {
     key: record.id, sign: open ? "open" : "shut",
     make: () => h("tr", null,
-      cell("When", { class: "unlabelled" }, h("button", { type: "button", class: "opener", "aria-expanded": String(open), "data-focus": "open", onclick: toggle }, atTime(record.time), unseen(", details"))),
+      cell("When", { class: "unlabelled" }, h("button", { type: "button", class: "opener", "aria-expanded": String(open), "data-focus": "open", "aria-label": `${atTime(record.time)}, details`, onclick: toggle, text: atTime(record.time) })),
       cell("Client", { class: "unlabelled" }, client(record)),
       cell("Way", { class: "unlabelled way-cell" }, way(record), record.failure && outcome(record) === "failed" ? h("span", { class: "sub", text: record.failure }) : null),
       cell("Outcome", { class: "unlabelled outcome" }, pill(kind, kind === "failed" && record.status >= 400 ? `${record.status}` : words), record.losses ? h("span", { class: "sub", text: plural(record.losses, "loss", "losses") }) : null),
@@ -736,17 +742,31 @@ async function drawConfiguration() {
 // ---- which view, and when it is drawn
 
 const VIEWS = { now: drawNow, credentials: drawCredentials, requests: drawRequests, usage: drawUsage, keys: drawKeys, explain: () => {}, configuration: drawConfiguration };
-const touched = new Set();
+/** A view that changes all the time is drawn anew so seldom, in milliseconds; nobody reads faster. */
+const PERIODS = { requests: 500, credentials: 1000 };
+const touched = new Set(), drawn = {};
 let view = "now", drawing = false;
 
 function touch(...names) {
   for (const name of names) touched.add(name);
   if (drawing || !touched.has(view)) return;
   drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    if (touched.delete(view) && known.daemon) VIEWS[view]();
-  });
+  const wait = (drawn[view] ?? 0) + (PERIODS[view] ?? 0) - performance.now();
+  if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
+  else requestAnimationFrame(draw);
+}
+
+function draw() {
+  drawing = false;
+  if (!touched.delete(view) || !known.daemon) return;
+  VIEWS[view]();
+  drawn[view] = performance.now();
+}
+
+/** What somebody has pressed or filled in is seen at once. */
+function drawAtOnce() {
+  touched.add(view);
+  draw();
 }
 
 function show(name, focus) {
@@ -761,7 +781,7 @@ function show(name, focus) {
   const title = $(view).querySelector("h1");
   document.title = `${title.textContent} · cliproxy console`;
   if (focus) { scrollTo(0, 0); title.focus({ preventScroll: true }); }
-  touch(view);
+  drawAtOnce();
 }
 
 setInterval(() => {
@@ -896,13 +916,12 @@ $("ask").addEventListener("close", () => { if ($("ask").returnValue === "yes") c
 $("hold").addEventListener("click", () => {
   held = held ? null : { running: known.running, ended: [...known.ended], unshown: known.unshown };
   $("hold").setAttribute("aria-pressed", String(held !== null));
-  touch("requests");
+  drawAtOnce();
 });
-$("credentials-more").addEventListener("click", () => { rowsShown = Infinity; touch("credentials"); $("credentials-filter").focus(); });
-for (const id of ["credentials-filter", "credentials-state"]) $(id).addEventListener("input", () => touch("credentials"));
-for (const id of ["requests-filter", "requests-outcome"]) $(id).addEventListener("input", () => touch("requests"));
-for (const id of ["usage-by", "usage-since"]) $(id).addEventListener("change", () => touch("usage"));
-$("usage-again").addEventListener("click", () => touch("usage"));
+$("credentials-more").addEventListener("click", () => { rowsShown = Infinity; drawAtOnce(); $("credentials-filter").focus(); });
+for (const id of ["credentials-filter", "credentials-state", "requests-filter", "requests-outcome"]) $(id).addEventListener("input", drawAtOnce);
+for (const id of ["usage-by", "usage-since"]) $(id).addEventListener("change", drawAtOnce);
+$("usage-again").addEventListener("click", drawAtOnce);
 $("explain-form").addEventListener("submit", explain);
 addEventListener("hashchange", () => show(location.hash.slice(1), true));
 
