@@ -30,7 +30,7 @@ CONFIG = """
 api-keys:
   - canary-client-0001
   - {key: canary-client-0002, strict-translation: true}
-remote-management: {allow-remote: true, secret-key: canary-manage-0003}
+remote-management: {allow-remote: true, secret-key: canary-manage-0003, console-key: canary-console-0005}
 proxy-url: direct
 gemini-api-key:
   - {api-key: canary-gemini-0004, base-url: "http://gemini.test", models: [{name: gemini-x}]}
