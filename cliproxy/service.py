@@ -122,12 +122,13 @@ class CliproxyService(MultiService):
         snapshot = Snapshot.build(settings, environment, int(now()), self.learned, accounts_in(settings.auth_dir))
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
+        self.failover = Failover(self.pool, reactor, entropy, now=now, refresh=self.tokens.refresh)
         self.relay = Relay(
             snapshot,
             budget=self.budget,
             reactor=reactor,
             client=self.client,
-            failover=Failover(self.pool, reactor, entropy, now=now, refresh=self.tokens.refresh),
+            failover=self.failover,
             learned=self.learned,
             ready=self.tokens.ready,
             mint=lambda prefix: prefix + "".join(entropy.choices(_ALPHABET, k=24)),
@@ -145,13 +146,14 @@ class CliproxyService(MultiService):
         self.relay.account = self._account
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
-        fallback = AmpFallbackResource(self.front, keys, Access.CLIENT_KEY, reactor, self.passing)
+        fallback = AmpFallbackResource(self.front, self.client, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
-        pages = AmpFallbackResource(self.front, keys, Access.OPTIONAL_KEY, reactor, self.passing)
+        pages = AmpFallbackResource(self.front, self.client, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor))
         managed, self.management_table = whole(
             Parts(
                 front=self.front,
+                failover=self.failover,
                 file=self.config_file,
                 ledger=self.ledger,
                 metrics=self.metrics,
@@ -162,8 +164,8 @@ class CliproxyService(MultiService):
                 reread=self.reread,
             )
         )
-        self.console = Feed(self.front, self.config_file, reactor, now())
-        console = ConsoleRoutes(self.front, self.console, self.ledger, reactor.seconds, _aside(reactor))
+        self.console = Feed(self.front, self.failover, self.config_file, reactor, now())
+        console = ConsoleRoutes(self.front, self.failover, self.console, self.ledger, reactor.seconds, _aside(reactor))
         managed.append(((b"/console",), console.app))
         managed.append(((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app))
         self.resource = _tree(self.front, self.amp, pages, managed)
@@ -196,7 +198,7 @@ class CliproxyService(MultiService):
 
     def clear_cooldowns(self) -> None:
         """Forget every cool-down; the next request tries each credential afresh."""
-        self.relay.failover.clear()
+        self.failover.clear()
         self._log.info("all cool-downs are cleared")
 
     def apply(self, settings: Settings) -> None:
@@ -243,7 +245,7 @@ class CliproxyService(MultiService):
         self.hide(id, grant.access, grant.refresh)
         health = self.pool.cooldowns().get((id, WHOLE))
         if health is not None and health.reason is Fault.CREDENTIAL:
-            self.relay.failover.clear(id, WHOLE)
+            self.failover.clear(id, WHOLE)
 
     def hide(self, id: str, *tokens: Secret) -> None:
         """Mask a credential's new tokens; those before its last ones are forgotten."""

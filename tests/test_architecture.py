@@ -203,6 +203,16 @@ def dialect_faults(module: Module) -> Iterator[str]:
             yield f"{node.lineno}: names the dialect {node.value}"
 
 
+_REACH = re.compile(r"(front\.relay\.(client|failover|snapshot)|relay\.failover\.pool)$")
+
+
+def reach_faults(module: Module) -> Iterator[str]:
+    """Who needs the pool, the client or the snapshot is given it, and does not reach for it through others."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and _REACH.search(ast.unparse(node)):
+            yield f"{node.lineno}: reaches through others for {ast.unparse(node)}"
+
+
 def shape_faults(module: Module) -> Iterator[str]:
     lines = module.text.count("\n")
     if lines > MOST_LINES and "lines" not in module.docstring:
@@ -226,7 +236,7 @@ SPELLED = {
     "zope": "twisted[tls]",
 }
 
-LAWS = [import_faults, call_faults, coroutine_faults, name_faults, dialect_faults, shape_faults]
+LAWS = [import_faults, call_faults, coroutine_faults, name_faults, dialect_faults, reach_faults, shape_faults]
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -291,7 +301,7 @@ def test_the_laws_bite(tmp_path: Path) -> None:
     source = (
         "import uuid\nimport time\nfrom cliproxy.relay.relay import x\nfrom cliproxy.dialects.claude import y\n"
         "from twisted.internet import defer\nclass RequestHandler: pass\n"
-        "kind = 'claude'\n"
+        "kind = 'claude'\npool = daemon.front.relay.failover.pool\n"
         "async def f():\n    try:\n        await time.time()\n    except Exception:\n        pass\n    yield 1\n"
     )
     path = ROOT / "cliproxy" / "dialects" / "gemini" / "broken.py"
@@ -310,5 +320,6 @@ def test_the_laws_bite(tmp_path: Path) -> None:
         "coroutine_faults": 2,
         "name_faults": 1,
         "dialect_faults": 1,
+        "reach_faults": 2,
         "shape_faults": 2,
     }

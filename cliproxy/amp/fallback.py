@@ -29,7 +29,7 @@ from cliproxy.providers.interface import UpstreamRequest
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.in_flight import InFlight
 from cliproxy.settings.model import Amp, Secret, Settings
-from cliproxy.upstream.client import Timeouts, UpstreamResponse
+from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.wire.escape import visible
 from cliproxy.wire.headers import Pair, end_to_end, without
 from cliproxy.wire.urls import parse_target
@@ -62,9 +62,12 @@ class AmpFallbackResource(ReverseProxyResource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, front: Front, keys: AmpKeys, access: Access, reactor: Any, underway: InFlight) -> None:
+    def __init__(
+        self, front: Front, client: Client, keys: AmpKeys, access: Access, reactor: Any, underway: InFlight
+    ) -> None:
         super().__init__("ampcode.com", 443, b"", reactor)
         self._front = front
+        self._client = client
         self._keys = keys
         self._access = access
         self._underway = underway
@@ -98,18 +101,18 @@ class AmpFallbackResource(ReverseProxyResource):
         if not (_is_upgrade(request) and _own_path(request).startswith(b"/actors/")):
             return False
         words = request.requestHeaders.getRawHeaders("sec-websocket-protocol") or []
-        keys = self._front.relay.snapshot.settings.api_keys
+        keys = self._front.snapshot.settings.api_keys
         return self._tokens.admits(",".join(words), keys)
 
     def refusal(self, request: Request) -> Answer | None:
         """Why ``request`` may not go to ampcode.com at all: it is not configured, or for this machine's processes only."""
-        settings = self._front.relay.snapshot.settings.ampcode
+        settings = self._front.snapshot.settings.ampcode
         if not settings.upstream_url:
             return UNAVAILABLE
         peer = getattr(request.getClientAddress(), "host", None)  # a UNIX socket's has none, and is this machine's
         if not settings.restrict_management_to_localhost or peer is None:
             return None
-        gate = self._front.gate(self._front.relay.snapshot)
+        gate = self._front.gate(self._front.snapshot)
         return None if gate.is_local(peer, header_map(request)) else RESTRICTED
 
     def forward(self, call: Call) -> Awaitable[Answer | None]:
@@ -130,7 +133,7 @@ class AmpFallbackResource(ReverseProxyResource):
     async def _passed(self, call: Call, sent: Callable[[], None] | None) -> Answer | None:
         settings = call.snapshot.settings
         try:
-            response = await self._front.relay.client.send(
+            response = await self._client.send(
                 self._request(call), proxy_url=settings.proxy_url, timeouts=_timeouts(settings), decode=False, sent=sent
             )
             await self._answer(call, response)
@@ -247,7 +250,7 @@ class AmpFallbackResource(ReverseProxyResource):
         self._tunnels.add(tunnel)
         try:
             connect = settings.connect_timeout_seconds
-            endpoint = self._front.relay.client.endpoint(request.url, settings.proxy_url, timeout=connect)
+            endpoint = self._client.endpoint(request.url, settings.proxy_url, timeout=connect)
             await endpoint.connect(end_factory(upstream))
             late = reactor.callLater(settings.first_byte_timeout_seconds, upstream.fail, "ampcode.com did not answer")
             try:

@@ -14,6 +14,7 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall
 
 from cliproxy import __version__
+from cliproxy.failover.failover import Failover
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.management.editing import ConfigFile
@@ -46,6 +47,7 @@ class Feed:
     """
 
     front: Front
+    failover: Failover
     file: ConfigFile
     reactor: Any
     started: float
@@ -74,10 +76,13 @@ class Feed:
         """Everything, for a page that opens. From then on it is sent frames."""
         if self._call is None:
             self._begin()
-        snapshot, ahead = self.front.relay.snapshot, self._ahead()
+        snapshot, ahead = self.front.snapshot, self._ahead()
         return {
             "daemon": self._daemon(),
-            "credentials": [_shortened(state) for state in credential_states(snapshot, self.front, ahead)],
+            "credentials": [
+                _shortened(state)
+                for state in credential_states(snapshot, self.failover.pool, ahead, self.reactor.seconds())
+            ],
             "models": [model.id for model in islice(snapshot.catalog.listed(), 2000)],
             "ended": [_record(record) for record in self._ended],
             "minutes": self.minutes.told(),
@@ -86,7 +91,7 @@ class Feed:
         }
 
     def _daemon(self) -> JSONObject:
-        snapshot, path = self.front.relay.snapshot, self.file.path
+        snapshot, path = self.front.snapshot, self.file.path
         settings = snapshot.settings
         return {
             "version": __version__,
@@ -100,8 +105,7 @@ class Feed:
         }
 
     def _numbers(self) -> JSONObject:
-        relay = self.front.relay
-        return {"now": self.front.now(), "open": relay.open, "waiting": relay.failover.waiting}
+        return {"now": self.front.now(), "open": self.front.relay.open, "waiting": self.failover.waiting}
 
     def _ahead(self) -> float:
         seconds: float = self.reactor.seconds()
@@ -130,7 +134,7 @@ class Feed:
 
     def _compiled(self) -> JSON:
         """Changes with a reload; not with a token that was refreshed."""
-        snapshot = self.front.relay.snapshot
+        snapshot = self.front.snapshot
         return [id(snapshot.settings), id(snapshot.credentials), id(snapshot.catalog)]
 
     def _frame(self) -> JSONObject:
@@ -152,17 +156,17 @@ class Feed:
         return frame
 
     def _part(self, name: str) -> JSON:
-        relay, snapshot = self.front.relay, self.front.relay.snapshot
+        snapshot = self.front.snapshot
         if name == "running":
             return [
                 _progress(exchange, self._ahead())
-                for exchange in islice(reversed(relay.exchanges.values()), MOST_RUNNING)
+                for exchange in islice(reversed(self.front.relay.exchanges.values()), MOST_RUNNING)
             ]
         if name == "load":
-            pool = relay.failover.pool
+            pool = self.failover.pool
             return {each.id: load for each in snapshot.credentials if (load := pool.in_flight(each.id))}
         if name == "cooling":
-            found = cooling_states(self.front, self._ahead())
+            found = cooling_states(self.failover.pool, self._ahead())
             return {each: cooldowns[:_MOST_NAMES] for each, cooldowns in found.items()}
         return key_states(snapshot, self.front)
 

@@ -19,6 +19,7 @@ from cliproxy.console.feed import Feed
 from cliproxy.console.pages import GUARDS, asset, console_page, login_page
 from cliproxy.console.shown import differing
 from cliproxy.errors import RequestFault
+from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front, Routes, cookie_name
@@ -51,6 +52,7 @@ class ConsoleRoutes:
 
     app = Routes()
     front: Front
+    failover: Failover
     feed: Feed
     ledger: Ledger
     seconds: Callable[[], float]
@@ -138,7 +140,7 @@ class ConsoleRoutes:
         model, dialect = call.query.get("model", ""), call.query.get("dialect", "")
         if not model:
             raise RequestFault.bad("model is required", param="model")
-        pool, now, wall = self.front.relay.failover.pool, self.seconds(), self.front.now()
+        pool, now, wall = self.failover.pool, self.seconds(), self.front.now()
         return _masked(call, explanation(model, call.snapshot, pool, now=now, wall=wall, dialect=dialect))
 
     @app.route("/console/cooldowns", methods=("DELETE",), access=Access.CONSOLE)
@@ -147,7 +149,7 @@ class ConsoleRoutes:
         credential, model = call.query.get("credential"), call.query.get("model")
         if credential is not None and all(credential != each.id for each in call.snapshot.credentials):
             raise RequestFault.bad("there is no such credential any more", status=404)
-        return _masked(call, {"cleared": self.front.relay.failover.clear(credential, model)})
+        return _masked(call, {"cleared": self.failover.clear(credential, model)})
 
     @app.route("/console/config", methods=("GET",), access=Access.CONSOLE)
     async def config(self, call: Call) -> Answer:

@@ -78,7 +78,7 @@ class AccountsWatch(Service):
             self._meanings[name] = found.meaning
             if self._daemon.tokens.changed(name, found):
                 self._daemon.hide(name, found.access_token, found.refresh_token)
-                self._daemon.relay.failover.clear(name, WHOLE)
+                self._daemon.failover.clear(name, WHOLE)
         return any(self._meanings.get(name) != meaning for name, meaning in before.items())
 
     def _say(self, settings: Settings) -> None:

@@ -110,6 +110,11 @@ class Front:
     _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The configuration in force, with everything made from it."""
+        return self.relay.snapshot
+
     def gate(self, snapshot: Snapshot) -> AccessPolicy:
         """The snapshot's doors; compiled once per snapshot."""
         if self._gate is None or self._gate[0] is not snapshot:
@@ -125,7 +130,7 @@ class Front:
     ) -> Entered:
         """Satisfy the policy, then run the route; every failure leaves in the path's dialect."""
         headers, query = header_map(request), query_map(request)
-        snapshot = self.relay.snapshot
+        snapshot = self.snapshot
         call_id = request.id if isinstance(request, BoundedRequest | PlainRequest) else self.new_id()
         request.setHeader("X-Request-Id", call_id)
         if access is Access.MANAGEMENT:
@@ -149,7 +154,7 @@ class Front:
         """Whether a request of which only the head is there shows a right key, or none is needed."""
         if _is_owners(request):
             return True
-        gate = self.gate(self.relay.snapshot)
+        gate = self.gate(self.snapshot)
         if isinstance(request, PlainRequest):
             found = query_map(request)
         else:  # twisted.web reads the target when the request is whole
@@ -219,7 +224,7 @@ class Front:
         if isinstance(request, PlainRequest) or request.channel is None or not is_managed(request.channel.path):
             return False
         address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
-        gate = self.gate(self.relay.snapshot)
+        gate = self.gate(self.snapshot)
         try:
             offered, secret = gate.offered_secret(address, headers)
         except RequestFault:
@@ -235,7 +240,7 @@ class Front:
 
     def _shows_session(self, request: Any) -> bool:
         address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
-        snapshot = self.relay.snapshot
+        snapshot = self.snapshot
         try:
             keys = self.gate(snapshot).console_keys(address, headers)
         except RequestFault:

@@ -11,6 +11,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.registry import Managed
+from cliproxy.pool.pool import Pool
 from cliproxy.routing.snapshot import Snapshot
 
 
@@ -23,13 +24,14 @@ class AccountRoutes:
 
     app = Managed()
     front: Front
+    pool: Pool
     tokens: Tokens
     seconds: Callable[[], float]
 
     @app.managed("accounts")
     def accounts(self, call: Call) -> Answer:
         """The accounts in use: when their tokens end, what keeps them from another, and what is left of their quotas."""
-        quotas = quota_states(self.front, self.front.now() - self.seconds(), self.seconds())
+        quotas = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
         return Answer(
             {
                 "accounts": [
@@ -48,17 +50,17 @@ class AccountRoutes:
     @app.managed("quota")
     def quota(self, call: Call) -> Answer:
         """What is left of the vendors' windows, as their answers last told."""
-        found = quota_states(self.front, self.front.now() - self.seconds(), self.seconds())
+        found = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
         return Answer({"quota": [_of(label, each) for label, each in _labelled(call.snapshot, found)]})
 
 
-def quota_states(front: Front, ahead: float, now: float) -> dict[str, list[JSONObject]]:
+def quota_states(pool: Pool, ahead: float, now: float) -> dict[str, list[JSONObject]]:
     """The windows by credential id; times in Unix seconds.
 
     :param ahead: Unix time less the pool's monotonic time, which is ``now``.
     """
     found: dict[str, list[JSONObject]] = {}
-    for (credential, model), windows in front.relay.failover.pool.quotas.all(now).items():
+    for (credential, model), windows in pool.quotas.all(now).items():
         found.setdefault(credential, []).extend(
             {
                 "model": model or None,

@@ -13,6 +13,7 @@ import attrs
 
 from cliproxy import __version__
 from cliproxy.errors import RequestFault
+from cliproxy.failover.failover import Failover
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
@@ -37,6 +38,7 @@ class ManagementRoutes:
 
     app = Managed()
     front: Front
+    failover: Failover
     seconds: Callable[[], float]
     now: Callable[[], float]
     table: Sequence[Entry]
@@ -52,7 +54,7 @@ class ManagementRoutes:
         labels = {credential.id: credential.label for credential in call.snapshot.credentials}
         ahead = self.now() - self.seconds()
         found: list[JSONObject] = []
-        for (credential, model), health in self.front.relay.failover.pool.cooldowns().items():
+        for (credential, model), health in self.failover.pool.cooldowns().items():
             if health.until is not None and health.reason is not None:
                 until = datetime.fromtimestamp(health.until + ahead, UTC).isoformat(timespec="seconds")
                 found.append(
@@ -73,7 +75,7 @@ class ManagementRoutes:
         ids = [credential.id for credential in call.snapshot.credentials if label in (credential.label, credential.id)]
         if label is not None and not ids:
             raise RequestFault.bad(f"there is no credential labelled {label[:100]}", status=404)
-        clear, model = self.front.relay.failover.clear, call.query.get("model")
+        clear, model = self.failover.clear, call.query.get("model")
         return Answer({"status": "ok", "cleared": sum(clear(id, model) for id in ids) if ids else clear(None, model)})
 
     @app.managed("reset-quota", "POST", v8="routing/cooldown/reset", body="application/json")
@@ -83,9 +85,9 @@ class ManagementRoutes:
         found = next((each for each in call.snapshot.credentials if auth_index(each) == index), None)
         if found is None:
             raise RequestFault.bad("there is no credential of this auth_index", status=404)
-        cooling = self.front.relay.failover.pool.cooldowns()
+        cooling = self.failover.pool.cooldowns()
         models = [model for credential, model in cooling if credential == found.id]
-        self.front.relay.failover.clear(found.id, None)
+        self.failover.clear(found.id, None)
         return Answer({"status": "ok", "auth_index": index, "models": models})
 
     @app.managed("explain", query=(_ASKED, Parameter("dialect", "the client's"), Parameter("client-key", "its key")))
@@ -97,7 +99,7 @@ class ManagementRoutes:
         told = explanation(
             query["model"],
             call.snapshot,
-            self.front.relay.failover.pool,
+            self.failover.pool,
             now=self.seconds(),
             wall=self.now(),
             dialect=query.get("dialect", ""),

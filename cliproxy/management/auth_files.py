@@ -23,6 +23,7 @@ from cliproxy.management.numbers import cooling_states
 from cliproxy.management.recent import recent_requests, recent_sums
 from cliproxy.management.registry import Managed, Parameter
 from cliproxy.management.uploads import Part, parts_of
+from cliproxy.pool.pool import Pool
 from cliproxy.routing.account import Account, read
 from cliproxy.routing.credential import Credential
 from cliproxy.usage.ledger import Ledger
@@ -43,6 +44,7 @@ class AuthFileRoutes:
 
     app = Managed()
     front: Front
+    pool: Pool
     ledger: Ledger
     reactor: Any
     reread: Callable[[], Awaitable[object]]
@@ -54,7 +56,7 @@ class AuthFileRoutes:
         """The files of auth-dir: whose login each is, its state, how its last requests went. Never a token."""
         settings, now = call.snapshot.settings, self.front.now()
         recent = await self.ledger.ask(partial(recent_requests, now=now))
-        cooling = cooling_states(self.front, now - self.reactor.seconds())
+        cooling = cooling_states(self.pool, now - self.reactor.seconds())
         sums = await self.ledger.ask(recent_sums)
         labels = {each.account: each.label for each in call.snapshot.credentials if each.account}
         told = []

@@ -20,6 +20,7 @@ from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.management.accounts import quota_states
 from cliproxy.management.event_stream import EventStream
 from cliproxy.management.registry import Managed, Parameter
+from cliproxy.pool.pool import Pool
 from cliproxy.relay.events import Events
 from cliproxy.routing.credentials import auth_index
 from cliproxy.routing.snapshot import Snapshot
@@ -42,6 +43,7 @@ class NumberRoutes:
 
     app = Managed()
     front: Front
+    pool: Pool
     ledger: Ledger
     events: Events
     metrics: Metrics
@@ -92,7 +94,7 @@ class NumberRoutes:
     def credentials(self, call: Call) -> Answer:
         """Every credential with its state, never its key."""
         ahead = self.front.now() - self.seconds()
-        return Answer({"credentials": credential_states(call.snapshot, self.front, ahead)})
+        return Answer({"credentials": credential_states(call.snapshot, self.pool, ahead, self.seconds())})
 
     @app.route("/metrics", methods=("GET",), access=Access.MANAGEMENT)
     def exposition(self, call: Call) -> Answer:
@@ -132,22 +134,22 @@ def key_states(snapshot: Snapshot, front: Front) -> list[JSON]:
     ]
 
 
-def cooling_states(front: Front, ahead: float) -> dict[str, list[JSONObject]]:
+def cooling_states(pool: Pool, ahead: float) -> dict[str, list[JSONObject]]:
     """What is held against credentials, by their ids.
 
     :param ahead: Unix time less the pool's monotonic time.
     """
     cooling: dict[str, list[JSONObject]] = {}
-    for (credential, model), health in front.relay.failover.pool.cooldowns().items():
+    for (credential, model), health in pool.cooldowns().items():
         if health.until is not None and health.reason is not None:
             entry = {"model": model or None, "reason": health.reason.value, "status": health.status}
             cooling.setdefault(credential, []).append({**entry, "until": health.until + ahead})
     return cooling
 
 
-def credential_states(snapshot: Snapshot, front: Front, ahead: float) -> list[JSONObject]:
+def credential_states(snapshot: Snapshot, pool: Pool, ahead: float, now: float) -> list[JSONObject]:
     """What is known of each credential; times of cool-downs in Unix seconds. ``ahead`` as in :func:`cooling_states`."""
-    cooling, quotas = cooling_states(front, ahead), quota_states(front, ahead, front.now() - ahead)
+    cooling, quotas = cooling_states(pool, ahead), quota_states(pool, ahead, now)
     return [
         {
             "id": credential.id,

@@ -9,6 +9,7 @@ import attrs
 from klein import Klein
 
 from cliproxy.accounts.tokens import Tokens
+from cliproxy.failover.failover import Failover
 from cliproxy.front.routes import Front
 from cliproxy.management.accounts import AccountRoutes
 from cliproxy.management.api_call import ApiCallRoutes
@@ -40,6 +41,7 @@ class Parts:
     """
 
     front: Front
+    failover: Failover
     file: ConfigFile
     ledger: Ledger
     metrics: Metrics
@@ -53,18 +55,18 @@ class Parts:
 def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
     """Path prefixes and the apps that own them; and every route."""
     front, file, ledger, reactor = parts.front, parts.file, parts.ledger, parts.reactor
-    table: list[Entry] = []
-    numbers = NumberRoutes(front, ledger, front.relay.events, parts.metrics, reactor, reactor.seconds)
+    pool, table = parts.failover.pool, list[Entry]()
+    numbers = NumberRoutes(front, pool, ledger, front.relay.events, parts.metrics, reactor, reactor.seconds)
     owners = (
-        ManagementRoutes(front, reactor.seconds, front.now, table),
+        ManagementRoutes(front, parts.failover, reactor.seconds, front.now, table),
         ConfigRoutes(front, file),
         ConfigByPathRoutes(front, file),
         ListRoutes(front, file),
         MapRoutes(front, file),
-        AuthFileRoutes(front, ledger, reactor, parts.reread, parts.tokens.refresh),
+        AuthFileRoutes(front, pool, ledger, reactor, parts.reread, parts.tokens.refresh),
         OAuthRoutes(front, parts.client, reactor, parts.mint, parts.reread),
         ApiCallRoutes(front, parts.client, reactor, parts.tokens.ready),
-        AccountRoutes(front, parts.tokens, reactor.seconds),
+        AccountRoutes(front, pool, parts.tokens, reactor.seconds),
         CollectorRoutes(front, ledger, front.now()),
         LogRoutes(front, file.environment, file.aside),
         numbers,
