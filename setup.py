@@ -61,6 +61,7 @@ setup(
         "cryptography>=42",
         "google-re2>=1.1.20251105",
         "klein>=24.8",
+        "msgspec>=0.19",
         "orjson>=3.11.6",
         "prometheus-client>=0.22",
         "PyYAML>=6.0",

@@ -1,4 +1,4 @@
-"""JSON in and out. ``orjson`` lives here and nowhere else.
+"""JSON in and out. ``orjson`` lives here, and ``msgspec`` here and in :mod:`cliproxy.shallow`, and nowhere else.
 
 What the strict reader refuses may be read a second time, tolerantly (docs/spec/reports.md 1): vendors' servers write bytes that
 are not UTF-8, halves of a surrogate pair, ``NaN``, and raw control characters in strings.
@@ -10,6 +10,7 @@ import json
 import math
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import orjson
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -113,13 +114,20 @@ def dumps(value: JSON) -> bytes:
     :raises TooDeep: it is nested more than some 250 levels deep.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, default=_as_it_came)
     except orjson.JSONEncodeError as error:
         if "ecursion" in str(error):
             raise TooDeep(str(error)) from None
         if "surrogates" not in str(error):
             raise
         return _escaped(value)
+
+
+def _as_it_came(value: object) -> orjson.Fragment:
+    """What was read, checked and never looked into."""
+    if isinstance(value, msgspec.Raw):
+        return orjson.Fragment(bytes(value))
+    raise TypeError
 
 
 def _escaped(value: JSON) -> bytes:

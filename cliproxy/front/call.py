@@ -14,11 +14,12 @@ from twisted.web.server import Request
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import Client
 from cliproxy.front.plain_request import PlainRequest
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads_mending
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject
 from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.permission import permitted
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import ClientKey
+from cliproxy.shallow import loads_body
 from cliproxy.wire.coding import DamagedCoding, decoder_for
 
 #: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
@@ -84,7 +85,7 @@ class Call:
         """
         if self._json is None:
             try:
-                body, self._raw = loads_mending(self.raw())
+                body, self._raw = loads_body(self.raw())
             except InvalidJSON as error:
                 raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
             if not isinstance(body, dict):

@@ -39,7 +39,7 @@ from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
 from cliproxy.front.sessions import Sessions, cookie_of
 from cliproxy.front.wanted import Wanted
-from cliproxy.jsontypes import TooDeep, dumps
+from cliproxy.jsontypes import InvalidJSON, TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
 from cliproxy.providers.secrets import mask_secrets
 from cliproxy.relay.exchange import Exchange
@@ -374,6 +374,8 @@ class Front:
             return None
         if failure.check(TooDeep, RecursionError):
             return self.refuse(request, RequestFault.bad("the body is nested too deeply to be passed on"))
+        if failure.check(InvalidJSON):  # found where somebody looked into what was passed over
+            return self.refuse(request, RequestFault.bad(f"the body is not valid JSON: {failure.getErrorMessage()}"))
         self._log.failure("a request failed unexpectedly", failure)
         detail = ErrorDetail(500, "cliproxy failed on this request; its log says why")
         return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))

@@ -13,6 +13,7 @@ from cliproxy.providers.claude_cache import mark_for_caching
 from cliproxy.providers.common import Headers, Vendor, refuse, say_stream
 from cliproxy.providers.interface import Operation, UpstreamCall
 from cliproxy.routing.credential import Credential
+from cliproxy.shallow import look
 
 _VERSION = "2023-06-01"
 _OWN_HOST = "api.anthropic.com"
@@ -107,7 +108,7 @@ def _settle_thinking(body: JSONObject, call: UpstreamCall) -> None:
     if not isinstance(thinking, dict) or thinking.get("type") == "disabled":
         return
     adaptive = thinking.get("type") == "adaptive"
-    if not adaptive and (_forces_tool(body.get("tool_choice")) or _in_unthought_tool_loop(body.get("messages"))):
+    if not adaptive and (_forces_tool(body.get("tool_choice")) or _in_unthought_tool_loop(look(body, "messages"))):
         _stop_thinking(body)
         return
     if thinking.get("type") == "enabled" and thinking.get("budget_tokens") is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.shallow import look
 
 #: Anthropic refuses a request with more breakpoints, the client's and ours together.
 MOST_BREAKPOINTS: Final = 4
@@ -17,16 +18,16 @@ def mark_for_caching(body: JSONObject) -> None:
     A section in which the client has marked anything itself is left alone, and so is one before a mark of the client's that
     lasts longer than ours: Anthropic wants the longest first. Changes ``body`` in place.
     """
-    tools, system, messages = body.get("tools"), body.get("system"), body.get("messages")
+    tools, system, messages = look(body, "tools"), look(body, "system"), look(body, "messages")
     whole = [body["cache_control"]] if "cache_control" in body else []
     in_tools, in_system, in_messages = (list(_marks(section)) for section in (tools, system, messages))
     in_messages += whole
     room = MOST_BREAKPOINTS - len(in_tools) - len(in_system) - len(in_messages)
     if room > 0 and not in_tools and not any(map(_lasts, in_system + in_messages)) and isinstance(tools, list):
-        room -= _mark_last(tools)
+        room -= _mark_last(body["tools"])
     if room > 0 and not in_system and not any(map(_lasts, in_messages)):
         room -= _mark_text_or_blocks(body, "system")
-    if room > 0 and not in_messages and (turn := _second_to_last_user(messages)):
+    if room > 0 and not in_messages and (turn := _second_to_last_user(body.get("messages"))):
         _mark_text_or_blocks(turn, "content")
 
 

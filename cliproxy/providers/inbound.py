@@ -9,8 +9,9 @@ import attrs
 from cliproxy.dialects.interface import Dialect, Mint
 from cliproxy.ir.held import Held
 from cliproxy.ir.request import CompletionRequest
-from cliproxy.jsontypes import JSONObject, loads
+from cliproxy.jsontypes import JSONObject
 from cliproxy.providers.interface import Operation
+from cliproxy.shallow import Shallow, loads_body
 
 
 @attrs.define
@@ -46,14 +47,15 @@ class Inbound:
         :raises RequestFault: the body cannot be read as the dialect.
         """
         if self._decoded is None:
-            self._decoded = self.reader.decode_request(self.body, mint)
+            body = self.body
+            self._decoded = self.reader.decode_request(body.whole() if isinstance(body, Shallow) else body, mint)
         return self._decoded
 
     @property
     def body(self) -> JSONObject:
         """The parsed body, not to be changed."""
         if self._body is None:
-            self._body = loads(self.raw)
+            self._body = loads_body(self.raw)[0]
         return self._body
 
     @property
@@ -67,8 +69,16 @@ class Inbound:
     def take(self) -> JSONObject:
         """The parsed body, to edit. Whoever asks afterwards has it parsed again: parsing is most of the cost of a large
         request, and hardly any is asked for twice."""
-        body, self._body = self.body, None
+        body = self.body
+        if isinstance(body, Shallow):
+            return body.taken()
+        self._body = None
         return body
+
+    def rest(self) -> None:
+        """The request is made. What was read of the body is not kept while the answer is waited for: few are made twice."""
+        self._decoded = None
+        self._body = None
 
     def release(self) -> None:
         """Nothing will be asked any more, however long the answer takes."""

@@ -88,6 +88,7 @@ class Straight:
             self._hand_over(None)
             return
         proxy = self._lease.candidate.credential.proxy_url
+        exchange.inbound.rest()
         self._begun = attempts.client.begin(request, self, proxy_url=proxy, timeouts=timeouts_of(exchange))
 
     # What the upstream does.

@@ -62,7 +62,9 @@ def asked(world: World, random: Random) -> Call:
             {"Anthropic-Version": "2024-01-01"},
         )
     )
-    more: dict[str, Any] = random.choice(({}, {}, {"temperature": 0.5}, {"metadata": {"user_id": "u"}}, {"n": 2}))
+    more: dict[str, Any] = random.choice(
+        ({}, {}, {"temperature": 0.5}, {"metadata": {"user_id": "u"}}, {"n": 2}, {"pad": "x" * 5000})
+    )
     match random.randint(0, 3):
         case 0:
             more |= random.choice(({}, {"reasoning_effort": "low"}, {"stream_options": {"include_usage": True}}))

@@ -6,6 +6,7 @@ from cliproxy.dialects import signatures
 from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.interface import Passthrough
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.shallow import look
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
@@ -21,19 +22,23 @@ def repair(body: JSONObject) -> None:
 
     A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
     """
-    messages = body.get("messages")
-    if not isinstance(messages, list):
+    messages = look(body, "messages")
+    if not isinstance(messages, list) or not any(_foreign_in(message) for message in messages):
         return
     mended = []
     for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list) and any(_is_foreign(block) for block in content):
-            kept = [block for block in content if not _is_foreign(block)]
+        if _foreign_in(message):
+            kept = [block for block in message["content"] if not _is_foreign(block)]
             if kept:
                 mended.append({**message, "content": kept})
         else:
             mended.append(message)
     body["messages"] = mended
+
+
+def _foreign_in(message: JSON) -> bool:
+    content = message.get("content") if isinstance(message, dict) else None
+    return isinstance(content, list) and any(map(_is_foreign, content))
 
 
 def _is_foreign(block: JSON) -> bool:

@@ -13,6 +13,7 @@ from cliproxy.dialects.gemini.spelling import next_role, of, parts_of
 from cliproxy.dialects.interface import AnswerContext, Passthrough
 from cliproxy.dialects.members import filled
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.shallow import look
 
 #: The members later stages read and write, which must therefore be spelt in one way.
 _TOP: Final = {
@@ -54,7 +55,7 @@ def repair(body: JSONObject) -> None:
         if isinstance(config.get("thinkingConfig"), dict):
             config["thinkingConfig"] = dict(config["thinkingConfig"])
             _respell(config["thinkingConfig"], _THINKING)
-    contents = body.get("contents")
+    contents = look(body, "contents")
     if not isinstance(contents, list):
         return
     mended: list[JSON] = []

@@ -8,6 +8,7 @@ from cliproxy.dialects import signatures
 from cliproxy.dialects.interface import Passthrough
 from cliproxy.dialects.responses.signed import SLOT
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.shallow import look
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
@@ -24,7 +25,7 @@ def repair(body: JSONObject) -> None:
 
     A client that changes models in mid-conversation sends it. ``body`` is changed in place, but not what it holds.
     """
-    items = body.get("input")
+    items = look(body, "input")
     if isinstance(items, list) and any(map(_is_foreign, items)):
         body["input"] = [item for item in items if not _is_foreign(item)]
 
