@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 #: A module imports lower ranks and its own package only.
 RANKS = [
-    ("errors", "jsontypes", "shallow"),
+    ("errors", "jsontypes"),
+    ("shallow",),
     ("ir", "wire", "vendors"),
     ("dialects", "settings"),
     ("routing",),
