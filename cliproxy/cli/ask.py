@@ -80,6 +80,48 @@ def ask(settings: Settings, method: str, path: str, query: dict[str, str]) -> JS
     return found
 
 
+class Watch:
+    """Server-sent events of the running daemon, as long as it is entered. :func:`select.select` takes it.
+
+    :raises NotRunning: none answers, or it does no more.
+    """
+
+    def __init__(self, settings: Settings, path: str) -> None:
+        self._connection = _SocketConnection(socket_path(settings))
+        self._path = path
+        self._rest = b""
+
+    def __enter__(self) -> Watch:
+        try:
+            self._connection.request("GET", self._path)
+            self._response = self._connection.getresponse()
+        except OSError as error:
+            raise NotRunning(f"no daemon answers: {error.strerror or error}") from None
+        if self._response.status != 200:
+            raise CliproxyError(f"the daemon refuses its events ({self._response.status})")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.close()
+
+    def fileno(self) -> int:
+        """The socket's."""
+        return self._connection.sock.fileno()
+
+    def read(self) -> list[tuple[str, JSONObject]]:
+        """The whole events that have come: kind and data."""
+        data = self._response.read1(65536)
+        if not data:
+            raise NotRunning("the daemon has ended")
+        *blocks, self._rest = (self._rest + data).split(b"\n\n")
+        return [event for block in blocks if (event := _event(block)) is not None]
+
+
+def _event(block: bytes) -> tuple[str, JSONObject] | None:
+    fields = dict(line.partition(b": ")[::2] for line in block.split(b"\n"))
+    return (fields[b"event"].decode(), loads(fields[b"data"])) if b"event" in fields and b"data" in fields else None
+
+
 class Configured(usage.Options):
     """Options of a command that reads the configuration the daemon runs with."""
 

@@ -129,6 +129,18 @@ def _usage_options() -> usage.Options:
     return UsageOptions()
 
 
+def _keys_options() -> usage.Options:
+    from cliproxy.cli.keys import Keys
+
+    return Keys()
+
+
+def _top_options() -> usage.Options:
+    from cliproxy.cli.top import Top
+
+    return Top()
+
+
 def _statusline_options() -> usage.Options:
     from cliproxy.cli.usage import StatusLine
 
@@ -194,6 +206,8 @@ class Cliproxy(_Options):
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
         ("usage", None, _usage_options, "show what was used, by key, model, credential or day, and what it cost"),
+        ("keys", None, _keys_options, "add, list, revoke and show client keys"),
+        ("top", None, _top_options, "show live what the running daemon does"),
         (
             "statusline",
             None,

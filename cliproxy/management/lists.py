@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -22,7 +23,7 @@ from cliproxy.management.changes import (
     update,
 )
 from cliproxy.management.config import WRITES, edit, object_of, register
-from cliproxy.management.editing import ConfigFile
+from cliproxy.management.editing import Change, ConfigFile
 from cliproxy.management.registry import Managed, Parameter
 from cliproxy.management.shapes import client_key, setting, with_index
 from cliproxy.management.table import ELSEWHERE, LISTS, Listed
@@ -51,7 +52,7 @@ class ListRoutes:
         wanted = _strings(items_of(call))
 
         def change(document: Any, settings: Settings) -> None:
-            entries, shown, places = _keys(document, settings)
+            entries, shown, places = keys_of(document, settings)
             known = dict(zip(shown, places, strict=True))
             kept = [known.pop(key, None) for key in wanted]
             result = [key if place is None else entries[place] for key, place in zip(wanted, kept, strict=True)]
@@ -70,7 +71,7 @@ class ListRoutes:
             raise RequestFault.bad("missing fields")
 
         def change(document: Any, settings: Settings) -> None:
-            entries, shown, places = _keys(document, settings)
+            entries, shown, places = keys_of(document, settings)
             number = index if by_place and is_index(index, shown) else None
             if number is None and isinstance(old, str):
                 number = shown.index(old) if old in shown else len(shown)
@@ -92,7 +93,7 @@ class ListRoutes:
         index, value = call.query.get("index", ""), call.query.get("value", "").strip()
 
         def change(document: Any, settings: Settings) -> None:
-            entries, shown, places = _keys(document, settings)
+            entries, shown, places = keys_of(document, settings)
             place = index_of(index, shown)
             gone = [place] if place is not None else [at for at, key in enumerate(shown) if value and key == value]
             if place is None and not value:
@@ -223,13 +224,23 @@ def _named(shown: list[JSONObject], listed: Listed, query: Any) -> list[int]:
     ]
 
 
-def _keys(document: Any, settings: Settings) -> tuple[Any, list[str], list[int | None]]:
+def keys_of(document: Any, settings: Settings) -> tuple[Any, list[str], list[int | None]]:
     """The list of client keys, what each is shown as, and where it stands."""
     shown = [client_key(key) for key in settings.api_keys]
     entries = document.get("api-keys")
     if not isinstance(entries, list):
         entries = document["api-keys"] = []
     return entries, shown, aligned(entries, shown, _same_key)
+
+
+def without_keys(gone: Sequence[int]) -> Change:
+    """What takes away the client keys that are shown at these places."""
+
+    def change(document: Any, settings: Settings) -> None:
+        entries, _, places = keys_of(document, settings)
+        document["api-keys"] = taken(entries, places, gone, _key_name)
+
+    return change
 
 
 def _key_name(node: Any) -> str:
