@@ -42,6 +42,7 @@ from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
+from cliproxy.logs.request_files import RequestFiles
 from cliproxy.management.editing import ConfigFile
 from cliproxy.management.whole import Parts, whole
 from cliproxy.pool.pool import WHOLE, Pool
@@ -109,6 +110,8 @@ class CliproxyService(MultiService):
         """Told of each configuration that is put in force."""
         self.ended: list[Callable[[Record, Exchange], object]] = []
         """Told of each exchange that is over."""
+        self.request_files: RequestFiles | None = None
+        """Those of requests that failed, or of all, where they are kept."""
         entropy = entropy or random.SystemRandom()
         self.pool = Pool()
         self.client = Client(reactor, environment=environment, local={"demo": demo_answer})

@@ -195,6 +195,12 @@ def _env_options() -> usage.Options:
     return Env()
 
 
+def _replay_options() -> usage.Options:
+    from cliproxy.cli.replay import Replay
+
+    return Replay()
+
+
 class Cliproxy(_Options):
     """The command itself. A new sub-command is one more row."""
 
@@ -222,6 +228,7 @@ class Cliproxy(_Options):
         ("catalog", None, _catalog_options, "refresh the catalogue of context windows and prices"),
         ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
         ("env", None, _env_options, "print what a client needs as shell variables, for eval"),
+        ("replay", None, _replay_options, "run a recorded exchange again, offline, and show what is different"),
         ("version", None, Version, "print the version"),
     ]
 

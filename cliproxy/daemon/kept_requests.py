@@ -1,8 +1,10 @@
-"""``request-log``, and the error files that are kept without it: what crossed a request, written when it is over."""
+"""``request-log``, the error files that are kept without it, and ``record-dir``: what crossed a request, written when it is
+over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ from cliproxy.errors import RequestFault
 from cliproxy.front.call import body_of, header_map
 from cliproxy.jsontypes import dumps
 from cliproxy.logs.background import Background
+from cliproxy.logs.cassette import cassette
 from cliproxy.logs.folder import LogFolder
 from cliproxy.logs.redaction import Redaction
 from cliproxy.logs.request_files import RequestFiles, file_name
@@ -27,6 +30,13 @@ from cliproxy.settings.model import Settings
 ROOM: Final = 64 * 1024 * 1024
 #: ``error-logs-max-files`` where it says less than none.
 _ERROR_FILES: Final = 10
+#: What all cassettes of ``record-dir`` hold; the oldest go.
+RECORD_BYTES: Final = 512 * 1024 * 1024
+CASSETTE: Final = ".cassette.json"
+_CASSETTES: Final = re.compile(r"\.cassette\.json$")
+
+#: What is done in the background.
+Work = Callable[[], object]
 
 
 class KeptRequests(Service):
@@ -42,7 +52,9 @@ class KeptRequests(Service):
         self._reactor = reactor
         self._room = Budget(ROOM)
         self._background = background
+        self._recorded: LogFolder | None = None
         self.files = RequestFiles(folder, _ERROR_FILES)
+        daemon.request_files = self.files
 
     def startService(self) -> None:
         """Listen, from now on."""
@@ -62,19 +74,23 @@ class KeptRequests(Service):
         self.files.most_errors = _ERROR_FILES if files < 0 else files
         on = self.running and not settings.commercial_mode
         self._daemon.front.listen = self.listen if on else None
-        self._daemon.front.refused = self.refused if on and not settings.request_log else None
+        self._daemon.front.refused = self.refused if on else None
 
     def listen(self, exchange: Exchange) -> None:
         """An exchange is to begin."""
-        if exchange.snapshot.settings.request_log:
+        settings = exchange.snapshot.settings
+        if settings.request_log or settings.record_dir is not None:
             clock, now = self._reactor, self._daemon.now()
             exchange.capture = Capture(exchange, _target(exchange), now, clock, self._room)
 
     def ended(self, record: Record, exchange: Exchange) -> None:
         """An exchange is over."""
+        settings = exchange.snapshot.settings
         if exchange.capture is not None:
-            self._write_whole(record, exchange, exchange.capture)
-        elif exchange.path and (record.status >= 400 or (record.failure and not record.cancelled)):
+            works = [self._cassette(record, exchange, exchange.capture)] if settings.record_dir is not None else []
+            works += [self._whole(record, exchange.capture)] if settings.request_log else []
+            self._do(works, exchange.capture.give_back)
+        if not settings.request_log and exchange.path and (record.status >= 400 or _broke(record)):
             self._write_error(record, exchange)
 
     def refused(self, request: Any, fault: RequestFault) -> None:
@@ -84,45 +100,61 @@ class KeptRequests(Service):
         now = self._daemon.now()
         body = Pieces(self._room)
         body.add(0.0, body_of(request))
-        asked = Asked(
-            request.path.decode("latin-1"), tuple(header_map(request).items()), body.whole(), now, body.missing
-        )
+        path, headers = request.path.decode("latin-1"), tuple(header_map(request).items())
+        asked = Asked(path, headers, *kept(body), now)
         told = Told(fault.detail.status, (), b"", failure=fault.detail.message)
-        self._write(request.id, asked, told, error=True, over=body.give_back)
+        self._do([self._file(request.id, asked, told, error=not self._daemon.settings.request_log)], body.give_back)
 
-    def _write_whole(self, record: Record, exchange: Exchange, capture: Capture) -> None:
-        body, missing = kept(capture.raw)
-        asked = Asked(capture.path, capture.headers, body, capture.began, missing)
-        body, missing = kept(capture.answer)
-        told = Told(record.status, tuple(capture.answer_headers), body, missing, record.failure)
-        self._write(record.id, asked, told, error=False, over=capture.give_back, sent=tuple(capture.attempts))
+    def _whole(self, record: Record, capture: Capture) -> Work:
+        asked = Asked(capture.path, capture.headers, *kept(capture.raw), capture.began)
+        told = Told(record.status, tuple(capture.answer_headers), *kept(capture.answer), record.failure)
+        return self._file(record.id, asked, told, error=False, sent=tuple(capture.attempts))
+
+    def _cassette(self, record: Record, exchange: Exchange, capture: Capture) -> Work:
+        settings, redaction = exchange.snapshot.settings, Redaction(exchange.snapshot.secrets)
+        assert settings.record_dir is not None
+        if self._recorded is None or self._recorded.path != settings.record_dir:
+            self._recorded = LogFolder(settings.record_dir, RECORD_BYTES, _CASSETTES)
+        folder = self._recorded
+        name = file_name(redaction.target(capture.path), capture.began, record.id, ending=CASSETTE)
+        chosen = exchange.plan.route.candidates[:1] if exchange.plan is not None else ()
+        strict = exchange.strict
+        return lambda: folder.write(name, cassette(capture, record, settings, strict, chosen, redaction))
 
     def _write_error(self, record: Record, exchange: Exchange) -> None:
         body = Pieces(self._room)
         body.add(0.0, exchange.inbound.raw)
-        headers = tuple(exchange.inbound.headers.items())
-        began = record.time - record.seconds
-        asked = Asked(
-            _target(exchange), headers, body.whole(), began, body.missing or exchange.size - len(body.whole())
-        )
+        data = body.whole()
+        missing = body.missing or exchange.size - len(data)
+        headers, began = tuple(exchange.inbound.headers.items()), record.time - record.seconds
+        asked = Asked(_target(exchange), headers, data, missing, began)
         answer = b"" if exchange.failed is None else dumps(exchange.dialect.encode_error(exchange.failed))
         told = Told(record.status, (), answer, failure=record.failure)
-        self._write(record.id, asked, told, error=True, over=body.give_back, tried=tuple(record.attempts))
+        work = self._file(record.id, asked, told, error=True, tried=tuple(record.attempts))
+        self._do([work], body.give_back)
 
-    def _write(
-        self, call_id: str, asked: Asked, told: Told, *, error: bool, over: Callable[[], object], **more: Any
-    ) -> None:
+    def _file(self, call_id: str, asked: Asked, told: Told, *, error: bool, **more: Any) -> Work:
         redaction = Redaction(self._daemon.relay.snapshot.secrets)
         name = file_name(redaction.target(asked.path), asked.began, call_id, error=error)
+        return lambda: self.files.write(name, request_text(asked, told, redaction, **more))
+
+    def _do(self, works: Sequence[Work], over: Callable[[], object]) -> None:
+        """Have it done, and ``over`` called when it is, or when there is too much of it."""
 
         def work() -> None:
             try:
-                self.files.write(name, request_text(asked, told, redaction, **more))
+                for one in works:
+                    one()
             finally:
                 self._background.say(over)
 
         if not self._background.do(work):
             over()
+
+
+def _broke(record: Record) -> bool:
+    """Its answer had begun well."""
+    return bool(record.failure) and not record.cancelled
 
 
 def kept_requests(daemon: CliproxyService, folder: LogFolder, reactor: Any) -> KeptRequests:

@@ -47,9 +47,11 @@ class LogFolder:
     :ivar limit: bytes of all files together, 0 for no limit.
     """
 
-    def __init__(self, path: Path, limit: int = 0) -> None:
+    def __init__(self, path: Path, limit: int = 0, ending: re.Pattern[str] = _LOGS) -> None:
+        """:param ending: what the names of its files end with; others are none of ours."""
         self.path = path
         self.limit = limit
+        self._ending = ending
         self._lock = threading.Lock()
         self._known: int | None = None
         """Bytes that are there, as far as we have written them since we looked."""
@@ -84,7 +86,7 @@ class LogFolder:
         found = []
         with self.opened() as folder:
             for name in os.listdir(folder):
-                if _LOGS.search(name):
+                if self._ending.search(name):
                     with contextlib.suppress(FileNotFoundError):
                         state = os.stat(name, dir_fd=folder, follow_symlinks=False)
                         if stat.S_ISREG(state.st_mode):
@@ -98,6 +100,20 @@ class LogFolder:
         """
         with self.opened() as folder, contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make a file, and let the oldest go that are too many bytes.
+
+        :raises OSError: it cannot be written, and nothing of it is left.
+        """
+        with open(open_owned(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            try:
+                file.write(data)
+                file.flush()
+            except OSError:
+                self.remove(name)
+                raise
+        self.grown(len(data))
 
     def grown(self, size: int) -> None:
         """So many bytes were written; the oldest files go when it is too much. What cannot be deleted stays."""

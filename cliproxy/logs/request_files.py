@@ -12,7 +12,6 @@ import time
 from typing import Final
 
 from cliproxy.logs.folder import Kept, LogFolder
-from cliproxy.wire.files import open_owned
 
 ERROR: Final = "error-"
 #: What all error files hold at most where their number and the folder have no limit, in bytes.
@@ -23,14 +22,14 @@ _NAME: Final = re.compile(r"[0-9A-Za-z._-]+\.log")
 _ID: Final = re.compile(r"[0-9A-Za-z_-]+")
 
 
-def file_name(path: str, began: float, call_id: str, *, error: bool) -> str:
+def file_name(path: str, began: float, call_id: str, *, error: bool = False, ending: str = ".log") -> str:
     """``<path>-<time>-<request id>.log``, local time; ``error-`` in front where that is all that is kept.
 
     :param path: of the request; its query is left out.
     """
     clean = _UNFIT.sub("-", path.partition("?")[0])[: _LONGEST_PATH + 1].strip("-.") or "root"
     stamp = time.strftime("%Y-%m-%dT%H%M%S", time.localtime(began))
-    return f"{ERROR if error else ''}{clean}-{stamp}-{call_id}.log"
+    return f"{ERROR if error else ''}{clean}-{stamp}-{call_id}{ending}"
 
 
 class RequestFiles:
@@ -48,14 +47,7 @@ class RequestFiles:
 
         :raises OSError: it cannot be written, and nothing of it is left.
         """
-        with open(open_owned(self.folder.path / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-            try:
-                file.write(data)
-                file.flush()
-            except OSError:
-                self.folder.remove(name)
-                raise
-        self.folder.grown(len(data))
+        self.folder.write(name, data)
         if name.startswith(ERROR):
             self._prune()
 

@@ -24,8 +24,8 @@ class Asked:
     path: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    missing: int
     began: float
-    missing: int = 0
 
 
 @attrs.frozen

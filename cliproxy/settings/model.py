@@ -388,6 +388,7 @@ class Settings:
     prices: tuple[Price, ...] = ()
     request_log: bool = False
     error_logs_max_files: int = 10
+    record_dir: Path | None = None
     disable_cooling: bool = False
     request_retry: int = attrs.field(default=3, metadata=_NOT_NEGATIVE)
     max_retry_interval: int = attrs.field(default=30, metadata=_NOT_NEGATIVE)

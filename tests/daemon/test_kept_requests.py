@@ -13,26 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.daemon.kept_requests import KeptRequests
 from cliproxy.logs.folder import LogFolder
+from tests.support.background import AtOnce
 from tests.support.settings import settings
 from tests.support.world import World
 
 CHAT = {"model": "gpt-x", "messages": [{"role": "user", "content": "Hi"}]}
 SHAPED = "sk-ant-api03-" + "aB3_" * 10
-
-
-class AtOnce:
-    """Work that is done when it is given; ``full`` is too much of it."""
-
-    full = False
-
-    def do(self, work: Callable[[], object]) -> bool:
-        if self.full:
-            return False
-        work()
-        return True
-
-    def say(self, what: Callable[[], object]) -> None:
-        what()
 
 
 class Kept(SynchronousTestCase):
