@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
+from cliproxy.dialects.renaming import renaming
 from cliproxy.jsontypes import JSON, JSONObject
-
-_NAMES: Final = ("model", "modelVersion")
-_HOLDERS: Final = ("response", "message")
 
 
 def renamed(asked: str, tools: Mapping[str, str] | None = None) -> Callable[[JSONObject], JSONObject]:
@@ -20,17 +17,15 @@ def renamed(asked: str, tools: Mapping[str, str] | None = None) -> Callable[[JSO
     :param tools: :func:`declared_tools` of the request.
     """
 
+    rename = renaming(asked)
+
     def edit(payload: JSONObject) -> JSONObject:
-        changes: JSONObject = {name: asked for name in _NAMES if name in payload}
-        for holder in _HOLDERS:
-            held = payload.get(holder)
-            if isinstance(held, dict) and any(name in held for name in _NAMES):
-                changes[holder] = {**held, **{name: asked for name in _NAMES if name in held}}
-        content = payload.get("content")
+        named = rename(payload)
+        content = named.get("content")
         if isinstance(content, list) and _has(content, "tool_use") and _has(content, "thinking"):
-            changes["content"] = [block for block in content if not _is(block, "thinking")]
-        restored = _restore(payload, tools) if tools else False
-        return {**payload, **changes} if changes or restored else payload
+            named = {**named, "content": [block for block in content if not _is(block, "thinking")]}
+        restored = _restore(named, tools) if tools else False
+        return {**named} if restored and named is payload else named
 
     return edit
 

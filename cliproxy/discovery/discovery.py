@@ -23,6 +23,7 @@ from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import ClientHeader
 from cliproxy.upstream.client import Client
 from cliproxy.upstream.fetch import fetch
 from cliproxy.wire.escape import visible
@@ -169,4 +170,4 @@ def _headers(credential: Credential) -> Iterator[tuple[str, str]]:
     yield from PROVIDERS[credential.provider].authorization(credential)
     if credential.listing.shape == "claude":
         yield "anthropic-version", "2023-06-01"
-    yield from credential.headers
+    yield from ((name, value) for name, value in credential.headers if not isinstance(value, ClientHeader))

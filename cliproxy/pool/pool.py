@@ -326,7 +326,7 @@ class Pool:
                 verdict,
                 now,
                 began=lease.began,
-                cooling_off=not (lease.walk.settings.disable_cooling or candidate.credential.disable_cooling),
+                cooling_off=lease.walk.cools(candidate),
                 last_usable=verdict.cools is Fault.UPSTREAM and not self._has_others(lease),
             )
             self._tidy(candidate)

@@ -124,6 +124,11 @@ class Walk:
         """Offers were tried in this round that another could try again, once the request has waited for it."""
         return bool(self.settings.max_retry_interval > 0 and self.tried and any(True for _ in self.next_round()))
 
+    def cools(self, candidate: Candidate) -> bool:
+        """Whether a failure of ``candidate`` may cool it: as it says itself, else as the settings do."""
+        own = candidate.credential.disable_cooling
+        return not (self.settings.disable_cooling if own is None else own)
+
     def take(self, candidate: Candidate) -> None:
         """``candidate`` is being tried."""
         self.waiting = False

@@ -17,6 +17,8 @@ from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
 from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.retry_hints import retry_hint
 from cliproxy.routing.credential import Credential
+from cliproxy.settings.model import ClientHeader
+from cliproxy.settings.model import Headers as Configured
 from cliproxy.vendors.preset import Endpoint
 
 USER_AGENT = f"cliproxy/{__version__}"
@@ -74,7 +76,7 @@ class Vendor(ABC):
         return UpstreamRequest(
             "POST",
             self._address(call, credential),
-            _overridden(named, credential.headers),
+            _overridden(named, _copied(credential.headers, call.client_headers)),
             dumps(call.body),
             streams,
         )
@@ -130,6 +132,15 @@ def say_stream(body: JSONObject, streams: bool) -> None:
 def model_in_path(model: str) -> str:
     """A model's name as a path, its slashes kept."""
     return quote(model, safe="/")
+
+
+def _copied(configured: Configured, client: Mapping[str, str]) -> Headers:
+    """The operator's headers, those among them that are copied with the client's own values; who sent none gets none."""
+    for name, value in configured:
+        if not isinstance(value, ClientHeader):
+            yield name, value
+        elif said := client.get(value.lower()):
+            yield name, said
 
 
 def _overridden(named: Headers, configured: Headers) -> list[tuple[str, str]]:

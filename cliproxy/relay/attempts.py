@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from cliproxy.dialects.counts import usage_of
 from cliproxy.dialects.interface import Mint
+from cliproxy.dialects.renaming import renaming
 from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFault, UpstreamFailure
 from cliproxy.failover.failover import Failover
 from cliproxy.ir.loss import Loss, named
@@ -32,6 +33,7 @@ from cliproxy.relay.recording import Tried, reported_cost
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.routing.thinking import parse_suffix
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
 from cliproxy.wire.escape import visible
@@ -174,7 +176,10 @@ class Attempts:
 
     def _pump(self, exchange: Exchange, outbound: Outbound, response: UpstreamResponse, tried: Tried) -> Pump:
         content_type = response.headers.get("content-type", "")
-        transcoder = outbound.transcoder(content_type, exchange.inbound, exchange.edit)
+        edit = exchange.edit
+        if edit is None and tried.candidate.renames:
+            edit = renaming(parse_suffix(exchange.inbound.model)[0])
+        transcoder = outbound.transcoder(content_type, exchange.inbound, edit)
         mask = partial(mask_secrets, secrets=exchange.snapshot.secrets)
         exchange.pump = tried.pump = pump = Pump(response, transcoder, mask, self._budget)
         return pump

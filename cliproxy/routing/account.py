@@ -186,7 +186,7 @@ def _common(
         proxy_url=_text(members, "proxy_url") or settings.proxy_url,
         headers=(*headers, *((k, v) for k, v in (own if isinstance(own, dict) else {}).items() if isinstance(v, str))),
         request_retry=_number(members.get("request_retry")),
-        disable_cooling=str(members.get("disable_cooling")).lower() in ("true", "1"),
+        disable_cooling=_truth(members.get("disable_cooling")),
         auth=auth,
         lanes=lanes,
         vendor=PRESETS["vertex-gemini"].vendor if auth == "google" else "",
@@ -215,6 +215,10 @@ def _number(value: JSON) -> int | None:
         return max(0, int(value)) if value is not None else None
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _truth(value: JSON) -> bool | None:
+    return None if value is None else str(value).lower() in ("true", "1")
 
 
 def _moment(value: JSON) -> float | None:

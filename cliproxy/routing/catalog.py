@@ -118,7 +118,7 @@ def _configured(credential: Credential, now: int) -> Iterator[Candidate]:
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)
         info = _info(served, model, _owner(credential), now)
-        yield Candidate(credential, model, suffix, served.alias, info)
+        yield Candidate(credential, model, suffix, served.alias, info, renames=served.renames)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -131,13 +131,16 @@ def _info(served: Served, model: str, owner: str, now: int) -> ModelInfo:
     record = known(model)
     if not served.user_defined:
         return attrs.evolve(record, id=served.alias) if record else ModelInfo(served.alias, owned_by=owner)
+    record = record or ModelInfo(served.alias)
     return attrs.evolve(
-        record or ModelInfo(served.alias),
+        record,
         id=served.alias,
-        known=record is not None,
+        known=record.known or served.thinking is not None,
+        thinking=served.thinking or record.thinking,
         created=now,
         owned_by=owner,
-        display_name=model,
+        display_name=served.display_name or model,
+        context_length=served.context_length or record.context_length,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 
 import attrs
 
+from cliproxy.routing.capability import Capability
 from cliproxy.settings.model import ErrorRule, Headers, Secret, names_of, without_user
 from cliproxy.vendors.preset import Endpoint, Lane, Listing, lane_for
 
@@ -17,11 +18,17 @@ class Served:
     :ivar alias: the id clients use, as listed.
     :ivar name: the upstream's name; may carry a thinking suffix, which then wins over the client's.
     :ivar user_defined: named in the configuration, so thinking is not validated unless the catalogue knows ``name``.
+    :ivar display_name: what the configuration calls it; ``context_length`` and ``thinking`` are its words too.
+    :ivar renames: answers name it as the client did.
     """
 
     alias: str
     name: str
     user_defined: bool = False
+    display_name: str = ""
+    context_length: int = 0
+    thinking: Capability | None = None
+    renames: bool = False
 
 
 @attrs.frozen
@@ -36,7 +43,7 @@ class Credential:
     :ivar proxy_url: the egress: this entry's or the global one, ``direct``, or "" for the environment's.
     :ivar weight: for weighted-round-robin.
     :ivar max_concurrency: requests at once; 0 is unlimited.
-    :ivar request_retry: overrides the global one when not None.
+    :ivar request_retry: overrides the global one when not None; so does ``disable_cooling``.
     :ivar subscription: it is paid for by the month: what a request would have cost is saved.
     :ivar auth: how the key is sent; see :data:`cliproxy.vendors.preset.AUTHS`, and ``oauth:NAME``; else the provider's way.
     :ivar lanes: the dialects to choose from for each request; empty when ``provider`` and ``base_url`` are the only way.
@@ -62,7 +69,7 @@ class Credential:
     headers: Headers = attrs.field(default=(), repr=names_of)
     max_concurrency: int = 0
     request_retry: int | None = None
-    disable_cooling: bool = False
+    disable_cooling: bool | None = None
     error_rules: tuple[ErrorRule, ...] = ()
     subscription: bool = False
     auth: str = ""

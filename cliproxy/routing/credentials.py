@@ -11,7 +11,7 @@ from cliproxy.routing.account import Account, credential_of
 from cliproxy.routing.credential import Credential, Served, credential_id
 from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.provider_credentials import provider_credentials
-from cliproxy.routing.serving import of_entry, readable, served
+from cliproxy.routing.serving import named, of_entry, readable, served
 from cliproxy.settings.model import NO_SECRET, CompatEntry, CompatKey, KeyEntry, ModelEntry, Secret, Settings
 from cliproxy.vendors.preset import Lane, Listing, Preset, plain_base
 from cliproxy.vendors.presets import CHAT_ONLY, OF_KIND, PRESETS, at
@@ -178,7 +178,7 @@ def _compat_parts(entry: CompatEntry, key: CompatKey) -> tuple[str, ...]:
 
 def _compat_served(entries: Sequence[ModelEntry]) -> tuple[Served, ...]:
     """An alias may repeat: its upstream models are then a pool, tried in order."""
-    return tuple(dict.fromkeys(Served(e.alias or e.name, e.name, user_defined=True) for e in entries if e.name))
+    return tuple(dict.fromkeys(named(entry) for entry in entries if entry.name))
 
 
 def _distinct(credentials: Iterable[Credential]) -> tuple[Credential, ...]:

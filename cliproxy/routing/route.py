@@ -24,6 +24,7 @@ class Candidate:
     :ivar model: the upstream's name, without suffix.
     :ivar suffix: the thinking suffix in force, raw text: the configured name's own, else the client's; None when neither.
     :ivar alias: the id the credential offers it under, without prefix, as configured.
+    :ivar renames: answers name the model as the client did.
     :ivar info: how the model may be asked to think, and its limits.
     :ivar model_key: its credential and its model: two that differ in their suffix alone are cooled together.
     :ivar key: itself, whatever suffix a client gives it.
@@ -35,6 +36,7 @@ class Candidate:
     alias: str
     info: ModelInfo
     listed: bool = True
+    renames: bool = False
     model_key: ModelKey = attrs.field(
         init=False, repr=False, default=attrs.Factory(lambda self: (self.credential.id, self.model), takes_self=True)
     )

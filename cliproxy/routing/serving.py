@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cliproxy.routing.capability import ModelInfo
+from cliproxy.routing.capability import Capability, ModelInfo
 from cliproxy.routing.credential import Served
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import CompatEntry, KeyEntry, ModelEntry, ProviderEntry
@@ -31,7 +31,7 @@ def served(
 ) -> tuple[Served, ...]:
     """The entry's own models, or else the vendor's; without the excluded ones. Of equal ids the first stands."""
     if entries:
-        offered = [Served(entry.alias or entry.name, entry.name, user_defined=True) for entry in entries if entry.name]
+        offered = [named(entry) for entry in entries if entry.name]
     else:
         offered = [Served(info.id, info.id) for info in catalogue]
     kept: dict[str, Served] = {}
@@ -39,6 +39,20 @@ def served(
         if not left_out(excluded, each.alias, parse_suffix(each.name)[0]):
             kept.setdefault(each.alias.lower(), each)
     return tuple(kept.values())
+
+
+def named(entry: ModelEntry) -> Served:
+    """A model that the configuration names."""
+    thinking = entry.thinking
+    return Served(
+        entry.alias or entry.name,
+        entry.name,
+        user_defined=True,
+        display_name=entry.display_name,
+        context_length=entry.max_context_length,
+        thinking=None if thinking is None else Capability(thinking.min, thinking.max, thinking.levels),
+        renames=entry.force_mapping,
+    )
 
 
 def left_out(excluded: Sequence[str], *names: str) -> bool:

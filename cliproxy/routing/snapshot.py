@@ -14,7 +14,7 @@ from cliproxy.routing.credentials import credentials_from
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.prices import PriceTable
 from cliproxy.routing.router import Router
-from cliproxy.settings.model import Secret, Settings
+from cliproxy.settings.model import ClientHeader, Headers, Secret, Settings
 
 
 @attrs.frozen(eq=False)
@@ -56,8 +56,8 @@ class Snapshot:
         keys.append(settings.remote_management.console_key)
         keys += [entry.upstream_api_key for entry in settings.ampcode.upstream_api_keys]
         keys += [provider.client_secret for provider in settings.oauth_providers]
-        keys += [Secret(value) for credential in credentials for _, value in credential.headers]
-        keys += [Secret(value) for provider in settings.oauth_providers for _, value in provider.headers]
+        keys += [Secret(value) for credential in credentials for _, value in _own(credential.headers)]
+        keys += [Secret(value) for provider in settings.oauth_providers for _, value in _own(provider.headers)]
         proxies = (settings.proxy_url, *(credential.proxy_url for credential in credentials))
         keys += [Secret(part) for url in proxies for part in _passwords(url)]
         keys.append(Secret(environment.get("AMP_API_KEY", "").strip()))
@@ -80,6 +80,11 @@ class Snapshot:
         catalog = Catalog.build(self.settings, self.credentials, now, learned)
         router = Router(catalog, self.settings, self.credentials, learned)
         return attrs.evolve(self, catalog=catalog, router=router)
+
+
+def _own(headers: Headers) -> Headers:
+    """Those whose values are the operator's."""
+    return tuple(pair for pair in headers if not isinstance(pair[1], ClientHeader))
 
 
 def _passwords(url: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
+from cliproxy.jsontypes import JSON
 from cliproxy.settings.model import Settings
 
 _POSING = "is ignored: no request poses as another vendor's product here"
@@ -27,6 +28,7 @@ _KEYS = {
     "cloak": _POSING,
     "routing.session-affinity": _AFFINITY,
     "routing.session-affinity-ttl": _AFFINITY,
+    "routing.session-affinity-subagents": _AFFINITY,
     "save-cooldown-status": "is ignored: cool-downs are always kept, in state-file",
     "transient-error-cooldown-seconds": "is ignored: cool-downs after transient errors follow the fault table",
     "remote-management.disable-auto-update-panel": "is ignored: the panel is part of the package and is never downloaded",
@@ -46,14 +48,20 @@ _KEYS = {
             "home",
             "credential-concurrency",
             "credential-in-flight",
-            "interactions-api-key",
-            "xai-api-key",
+            "meta-api-key",
             "xai",
+            "devin",
+            "discovery",
+            "accounting-outbox",
+            "oauth-settings",
             "oauth-request-scoped-errors",
             "quota-exceeded.antigravity-credits",
             "openai-compatibility.support-prompt-cache-key",
             "vertex-api-key.websockets",
             "codex-api-key.websockets",
+            "providers.websockets",
+            "codex-api-key.alpha-search",
+            "claude-api-key.rebuild-mid-system-message",
         ),
         _NEWER,
     ),
@@ -62,23 +70,44 @@ _KEYS = {
 #: The same in every ``models`` list.
 _MODEL_KEYS = frozenset(
     [
-        "display-name",
-        "max-context-length",
-        "force-mapping",
         "is-compat",
-        "thinking",
         "input-modalities",
         "output-modalities",
         "image",
     ]
 )
 
+#: What the newer original's own example says: whoever copied it wished for nothing.
+_EXAMPLE: Mapping[str, JSON] = {
+    "routing.session-affinity-ttl": "1h",
+    "routing.session-affinity-subagents": True,
+    "redis-usage-queue-retention-seconds": 60,
+    "video-result-auth-cache-ttl": "3h",
+    "auth-auto-refresh-workers": 16,
+    "gpt-image-2-base-model": "gpt-5.4-mini",
+    "antigravity-signature-cache-enabled": True,
+    "quota-exceeded.antigravity-credits": True,
+}
+
 _INDEX = re.compile(r"\[\d+\]")
+
+
+def shape_of(path: str) -> str:
+    """The path without the places in lists: what is said once of all entries."""
+    return _INDEX.sub("", path)
+
+
+def at_rest(path: str, value: JSON) -> bool:
+    """Whether an ignored key says what holds without it: that something is off, or the example's own value."""
+    if isinstance(value, dict):
+        off = value.get("enable") is False or value.get("enabled") is False
+        return off or all(at_rest(f"{path}.{name}", each) for name, each in value.items())
+    return not value or _EXAMPLE.get(shape_of(path)) == value
 
 
 def sentence(path: str) -> str | None:
     """Why the key at ``path`` does nothing; None when it is simply not known."""
-    shape = _INDEX.sub("", path)
+    shape = shape_of(path)
     head, _, last = shape.rpartition(".")
     if head.startswith("payload."):
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from cliproxy.errors import SettingsError
-from cliproxy.settings import legacy
+from cliproxy.settings import layout, legacy
 from cliproxy.settings.document import Items, Members, Node, parse
 from cliproxy.settings.ignored_keys import unserved
 from cliproxy.settings.model import Settings
@@ -107,7 +107,7 @@ def examine_text(
 ) -> Examined:
     """:func:`loads` that reports instead of raising."""
     report = Report(source)
-    tree = legacy.fold(parse(text, report), report)
+    tree = legacy.fold(layout.fold(parse(text, report), report), report)
     settings: Settings = Reader(report, environ or {}).mapping(Settings, tree, "")
     settings = tidy(settings, report, environ or {})
     if host is not None:

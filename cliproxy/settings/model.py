@@ -20,6 +20,12 @@ from cliproxy.settings.secret import Secret as Secret
 Headers = tuple[tuple[str, str], ...]
 
 
+class ClientHeader(str):
+    """Among the values of headers: the name of a header of the client's, whose value is sent, if it has sent one."""
+
+    __slots__ = ()
+
+
 def names_of(headers: Headers) -> str:
     """Headers as a ``repr`` shows them: their values may be keys."""
     return f"<{', '.join(name for name, _ in headers) or 'no headers'}>"
@@ -115,6 +121,15 @@ class Affinity:
 
 
 @attrs.frozen
+class ModelThinking:
+    """How a model can be asked to think: by these words, or by so many tokens."""
+
+    levels: tuple[str, ...] = ()
+    min: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+    max: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+
+
+@attrs.frozen
 class ModelEntry:
     """One ``models`` item: the upstream's ``name`` and the clients' ``alias`` (the name when empty)."""
 
@@ -122,6 +137,11 @@ class ModelEntry:
     alias: str = ""
     fork: bool = False
     """For ``oauth-model-alias`` only: the original name stays listed and routable."""
+    display_name: str = ""
+    max_context_length: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
+    force_mapping: bool = False
+    """Answers name the model as the client did."""
+    thinking: ModelThinking | None = None
 
 
 @attrs.frozen
@@ -139,8 +159,8 @@ class ErrorRule:
 class KeyEntry:
     """One item of ``gemini-api-key``, ``codex-api-key``, ``claude-api-key`` or ``vertex-api-key``.
 
-    ``weight`` 0 takes it out of weighted-round-robin; ``max_concurrency`` 0 is unlimited; ``request_retry`` None follows the
-    global one.
+    ``weight`` 0 takes it out of weighted-round-robin; ``max_concurrency`` 0 is unlimited; ``request_retry`` and
+    ``disable_cooling`` None follow the global ones.
     """
 
     api_key: Secret = NO_SECRET
@@ -153,8 +173,8 @@ class KeyEntry:
     models: tuple[ModelEntry, ...] = ()
     excluded_models: tuple[str, ...] = ()
     max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
-    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
-    disable_cooling: bool = False
+    request_retry: int | None = attrs.field(default=None, metadata=rule(inherits=True))
+    disable_cooling: bool | None = None
     request_scoped_errors: tuple[ErrorRule, ...] = ()
     billing: str = attrs.field(default="api", metadata=_BILLING)
     models_discovery: str = _DISCOVERY
@@ -182,8 +202,8 @@ class CompatEntry:
     models: tuple[ModelEntry, ...] = ()
     disabled: bool = False
     max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
-    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
-    disable_cooling: bool = False
+    request_retry: int | None = attrs.field(default=None, metadata=rule(inherits=True))
+    disable_cooling: bool | None = None
     request_scoped_errors: tuple[ErrorRule, ...] = ()
     billing: str = attrs.field(default="api", metadata=_BILLING)
     models_discovery: str = _DISCOVERY
@@ -231,8 +251,8 @@ class ProviderEntry:
     excluded_models: tuple[str, ...] = ()
     disabled: bool = False
     max_concurrency: int = attrs.field(default=0, metadata=_NOT_NEGATIVE)
-    request_retry: int | None = attrs.field(default=None, metadata=_NOT_NEGATIVE)
-    disable_cooling: bool = False
+    request_retry: int | None = attrs.field(default=None, metadata=rule(inherits=True))
+    disable_cooling: bool | None = None
     request_scoped_errors: tuple[ErrorRule, ...] = ()
     billing: str = attrs.field(default="api", metadata=_BILLING)
     models_discovery: str = _DISCOVERY

@@ -28,6 +28,7 @@ class Rule:
     :ivar least: a smaller number is an error.
     :ivar most: a larger number is an error.
     :ivar floor: a smaller number counts as this one, with a warning: what the original did quietly.
+    :ivar inherits: a negative number is none, so that what stands around it holds.
     :ivar choices: the words allowed, each with its other spellings; compared without case.
     :ivar required: an entry without it is an error.
     :ivar exact: blanks around the text belong to it.
@@ -41,6 +42,7 @@ class Rule:
     least: int | None = None
     most: int | None = None
     floor: int | None = None
+    inherits: bool = False
     choices: Mapping[str, tuple[str, ...]] | None = None
     required: bool = False
     exact: bool = False

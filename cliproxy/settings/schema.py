@@ -20,7 +20,7 @@ import attrs
 
 from cliproxy.settings import ignored_keys
 from cliproxy.settings.document import Items, Members, Node, Scalar, join, plain, truth, whole_number
-from cliproxy.settings.model import NO_SECRET, Secret
+from cliproxy.settings.model import NO_SECRET, ClientHeader, Secret
 from cliproxy.settings.problems import Report
 from cliproxy.settings.rules import NO_RULE, Rule, key_of, rule_of
 
@@ -40,6 +40,7 @@ _CREDENTIAL = re.compile(
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: A name this long with a digit in it may be an API key that a colon followed, and is not said.
 _KEY_LIKE = 9
+_COPY = re.compile(r"\$([A-Za-z][A-Za-z0-9_-]*)")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -71,10 +72,12 @@ class Reader:
     """Reads nodes as the model's values; what is wrong goes to the report, and the default stays.
 
     :ivar environ: for the keys that may name environment variables.
+    :ivar said: the ignored keys that were spoken of: each is once, in however many entries it stands.
     """
 
     report: Report
     environ: Mapping[str, str]
+    said: set[str] = attrs.field(factory=set)
 
     def mapping(self, kind: type, node: Node, path: str) -> Any:
         """An instance of ``kind``, one of the model's classes. Absent members without a default are blank."""
@@ -85,7 +88,7 @@ class Reader:
                 here = join(path, name)
                 self.report.places[here] = member.line
                 if name not in keys:
-                    self._unknown(name, here, keys)
+                    self._unknown(name, here, keys, member.node)
                     continue
                 value = self.value(keys[name].type, member.node, here, keys[name].rule)
                 if value is not _ABSENT:
@@ -152,7 +155,8 @@ class Reader:
         for name, member in node.members.items():
             here = join(path, name)
             self.report.places[here] = member.line
-            value = self.value(element, member.node, here, rule)
+            copied = self._copied(member.node, here) if element is str else None
+            value = self.value(element, member.node, here, rule) if copied is None else copied
             if element is Any and value is _ABSENT:
                 value = None
             if value is not _ABSENT:
@@ -160,6 +164,17 @@ class Reader:
         if element is str:
             pairs = [pair for pair in pairs if all(pair) and self._header(pair, join(path, pair[0]))]
         return tuple(pairs)
+
+    def _copied(self, node: Node, path: str) -> ClientHeader | None:
+        """``$Name`` alone: the client's header of this name, unless a variable of the environment has it."""
+        found = _COPY.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None
+        if found is None or found[1] in self.environ:
+            return None
+        if _VARIABLE.fullmatch(found[0]):
+            self.report.warn(
+                path, f"copies the client's header {found[1]}: there is no environment variable of this name"
+            )
+        return ClientHeader(found[1])
 
     def _header(self, pair: tuple[str, str], path: str) -> bool:
         """Maps of text to text are headers everywhere in the model."""
@@ -187,6 +202,8 @@ class Reader:
         return text if not rule.choices else self._choice(text, path, rule.choices)
 
     def _limited(self, number: float, path: str, rule: Rule) -> Any:
+        if rule.inherits and number < 0:
+            return _ABSENT
         if rule.floor is not None and number < rule.floor:
             self.report.warn(path, f"{number} counts as {rule.floor}")
             return rule.floor
@@ -242,8 +259,13 @@ class Reader:
         self.report.add(path, f"{text!r} is not one of {', '.join(choices)}{_meant(word, list(spelled))}")
         return _ABSENT
 
-    def _unknown(self, name: str, path: str, keys: Mapping[str, Key]) -> None:
+    def _unknown(self, name: str, path: str, keys: Mapping[str, Key], node: Node) -> None:
         known = ignored_keys.sentence(path)
+        if known is not None:
+            shape = ignored_keys.shape_of(path)
+            if shape in self.said or ignored_keys.at_rest(path, plain(node)):
+                return
+            self.said.add(shape)
         line = self.report.line(path)
         selector = _SELECTOR.fullmatch(path)
         if selector is not None and known is None:

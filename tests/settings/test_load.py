@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import SettingsError
 from cliproxy.settings.load import examine, examine_text, load, loads
-from cliproxy.settings.model import Secret, Settings
+from cliproxy.settings.model import ClientHeader, Secret, Settings
 from cliproxy.settings.problems import Severity
 from tests.support.certificates import Issued
 from tests.support.scratch import scratch
@@ -270,7 +270,7 @@ class Values(SynchronousTestCase):
         self.assertEqual(settings.oauth_providers[0].client_secret, Secret("a-value"))
         self.assertEqual(settings.oauth_providers[0].name, "${A}")
         self.assertEqual([key.key.reveal() for key in settings.api_keys], ["value", "pa$A"])
-        self.assertEqual(settings.gemini_api_key[0].headers, (("X", "b value"), ("Y", "$X-Client")))
+        self.assertEqual(settings.gemini_api_key[0].headers, (("X", "b value"), ("Y", ClientHeader("X-Client"))))
 
     def test_merge_keys_and_anchors(self) -> None:
         """YAML's anchors, aliases and merges work, and a member of one's own wins over a merged one."""
