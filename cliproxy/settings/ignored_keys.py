@@ -87,6 +87,9 @@ _EXAMPLE: Mapping[str, JSON] = {
     "gpt-image-2-base-model": "gpt-5.4-mini",
     "antigravity-signature-cache-enabled": True,
     "quota-exceeded.antigravity-credits": True,
+    "quota-exceeded.switch-preview-model": True,
+    "ws-auth": True,
+    "remote-management.panel-github-repository": "https://github.com/router-for-me/Cli-Proxy-API-Management-Center",
 }
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -128,5 +131,5 @@ _UNSERVED = {
 def unserved(settings: Settings) -> Iterator[tuple[str, str]]:
     """(key path, sentence) for each key that is set and changes nothing."""
     for path, why in _UNSERVED.items():
-        if attrgetter(path.replace("-", "_"))(settings):
+        if not at_rest(path, attrgetter(path.replace("-", "_"))(settings)):
             yield path, why

@@ -30,7 +30,7 @@ def test_version_8_is_read_whole() -> None:
     ]
     settings = loaded.settings
     assert (settings.host, settings.port, settings.trusted_proxies) == ("127.0.0.1", 9000, ("10.0.0.0/8",))
-    assert (settings.commercial_mode, settings.debug, settings.usage_statistics_enabled) == (True, True, True)
+    assert (settings.debug, settings.usage_statistics_enabled) == (True, True)
     assert [key.key.reveal() for key in settings.api_keys] == ["a-key-of-mine"]
     assert settings.remote_management.secret_key.reveal().startswith("$2a$10$")
     assert (settings.routing.strategy, settings.force_model_prefix, settings.disable_cooling) == (
