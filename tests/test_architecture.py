@@ -97,6 +97,7 @@ NAMING_DIALECTS = {
     "dialects/signatures.py": "vendors, told apart by the bytes of their signatures",
     # configuration: the words an operator writes, and what they stand for
     "settings/model.py": "the words of the configuration",
+    "settings/layout.py": "the words of the configuration",
     "routing/payload_rules.py": "the words of the configuration",
     "routing/credentials.py": "the kinds of entries, and what they speak",
     "routing/provider_credentials.py": "the kinds of entries, and what they speak",

@@ -415,8 +415,6 @@ def test_a_rule_with_an_unknown_condition_is_left_out_whole() -> None:
     ("text", "path"),
     [
         ("commercial-mode: true", "commercial-mode"),
-        ("ws-auth: true", "ws-auth"),
-        ("quota-exceeded: {switch-preview-model: true}", "quota-exceeded.switch-preview-model"),
         ("remote-management: {panel-github-repository: x}", "remote-management.panel-github-repository"),
     ],
 )
