@@ -11,6 +11,8 @@ right (``expect``):
     patterns that the stream's events match, in this order.
 ``never``
     texts the client does not get.
+``unsent``
+    members the vendor does not get, at any depth.
 ``status``, ``failed``
     the answer's status, and words of the error that ends it.
 ``losses``
@@ -70,12 +72,13 @@ def served(case: Case) -> Settings:
     """The one upstream that the case's model names."""
     none: dict[str, Any] = {f"{kind}_api_key": () for kind in ("codex", "claude", "gemini", "vertex")}
     none |= {"openai_compatibility": (), "request_retry": 0}
-    upstream, alias = case["upstream_dialect"], case["model"]
+    upstream, alias = case["upstream_dialect"], case["model"].partition("(")[0]
+    name = case.get("upstream_model", alias)
     if upstream == "openai":
-        entry: CompatEntry | KeyEntry = compat("up", models=(alias,))
+        entry: CompatEntry | KeyEntry = attrs.evolve(compat("up"), models=(ModelEntry(name, alias),))
         return settings(**none | {"openai_compatibility": (entry,)})
     kind = "codex" if upstream == "openai-response" else upstream
-    entry = attrs.evolve(keyed("up", alias), models=(ModelEntry(alias),))
+    entry = attrs.evolve(keyed("up", alias), models=(ModelEntry(name, alias),))
     return settings(**none | {f"{kind}_api_key": (entry,)})
 
 
@@ -149,6 +152,8 @@ def test_the_report_is_answered(name: str, size: int) -> None:
     assert call.status == expect.get("status", 200), call.body
     if "sent" in expect:
         assert matches(expect["sent"], sent), sent
+    for name_ in expect.get("unsent", ()):
+        assert f'"{name_}"' not in json.dumps(sent)
     if "failed" in expect:
         assert expect["failed"] in call.body.decode()
         assert b"message_stop" not in call.body

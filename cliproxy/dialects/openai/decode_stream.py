@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from operator import itemgetter
+from typing import Final
 
 import attrs
 
 from cliproxy.dialects import arguments, faults, finishes
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, integer, objects
+from cliproxy.dialects.openai.answer_content import images, spoken, unknown
 from cliproxy.dialects.openai.response import read_image, read_signature, read_usage
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import Signature
 from cliproxy.ir.events import (
     Event,
+    Opaque,
     PartDelta,
     PartEnded,
     PartKind,
@@ -25,6 +28,9 @@ from cliproxy.ir.events import (
 )
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, JSONObject, dumps_text
+
+#: How many pieces of further choices are kept.
+_MOST_KEPT: Final = 1000
 
 
 @attrs.define
@@ -43,7 +49,7 @@ class _Call:
 
 
 class Decoder:
-    """One upstream stream. Only choice 0 is told: events have no place for further ones.
+    """One upstream stream. Only choice 0 is told, with the calls of another that belong to it: events have no place for more.
 
     The end is told by ``close``, since usage may follow the finish reason; calls end there too, as Chat never says when.
     """
@@ -59,6 +65,7 @@ class Decoder:
         self._refused = False
         self._finish: JSON = None
         self._usage: Usage | None = None
+        self._others: list[JSONObject] = []
 
     def decode(self, payload: JSONObject) -> list[Event]:
         """One chunk."""
@@ -84,8 +91,11 @@ class Decoder:
         choices = payload.get("choices")
         if isinstance(choices, list):
             for choice in choices:
-                if isinstance(choice, dict) and not choice.get("index"):
-                    self._choice(choice, out)
+                if isinstance(choice, dict):
+                    if choice.get("index"):
+                        self._further(choice)
+                    else:
+                        self._choice(choice, out)
         return out
 
     def close(self, done: bool) -> list[Event]:
@@ -96,6 +106,7 @@ class Decoder:
         if not self._started or not (done or self._finish):
             return [StreamFailed(ErrorDetail(502, "upstream stream ended before completion"))]
         out: list[Event] = []
+        self._take_calls(out)
         self._close_open(out)
         for _, call in sorted(self._begun, key=itemgetter(0)):
             self._end_call(call, out)
@@ -114,6 +125,8 @@ class Decoder:
             content = delta.get("content")
             if content and isinstance(content, str):
                 self._text("text", content, out)
+            elif content:
+                self._parts(content, out)
             if len(delta) > 1 or content is None:
                 self._rarer(delta, out)
         word = choice.get("finish_reason")
@@ -123,6 +136,29 @@ class Decoder:
             if failed is not None:
                 self._ended = True
                 out.append(StreamFailed(failed))
+
+    def _parts(self, content: JSON, out: list[Event]) -> None:
+        for kind, text in spoken(content):
+            self._refused = self._refused or kind == "refusal"
+            self._text(kind, text, out)
+        for image in images(content):
+            self._image(image, out)
+        out.extend(Opaque("openai", part) for part in unknown(content))
+
+    def _further(self, choice: JSONObject) -> None:
+        """Keep what a further choice says, in case the first ends for the sake of its calls."""
+        if len(self._others) < _MOST_KEPT:
+            self._others.append(choice)
+
+    def _take_calls(self, out: list[Event]) -> None:
+        """Some servers put an answer's text in one choice and its calls in another (docs/spec/reports.md 4)."""
+        if self._begun or not self._others or finishes.read(self._finish).unified != "tool_calls":
+            return
+        taken = self._others[0].get("index")
+        for choice in self._others:
+            delta = choice.get("delta")
+            if choice.get("index") == taken and isinstance(delta, dict):
+                self._rarer({"tool_calls": delta.get("tool_calls")}, out)
 
     def _rarer(self, delta: JSONObject, out: list[Event]) -> None:
         refusal = filled(delta.get("refusal"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from cliproxy.dialects import arguments, faults, finishes, media, token_counts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, number, objects
+from cliproxy.dialects.openai.answer_content import images, spoken, unknown
 from cliproxy.dialects.toolids import call_arguments, custom_input
 from cliproxy.errors import ErrorDetail, UpstreamFailure
-from cliproxy.ir.content import Extras, MediaPart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
+from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.request import FunctionTool
@@ -51,7 +52,7 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
     choices = objects(body.get("choices"))
     if not choices:
         raise UpstreamFailure(ErrorDetail(502, "upstream answer is not a chat completion"))
-    read = [_choice(choice, mint) for choice in choices]
+    read = _united([(choice.get("index"), *_choice(choice, mint)) for choice in choices])
     return CompletionResponse(
         parts=read[0][0],
         finish=read[0][1],
@@ -64,10 +65,31 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
     )
 
 
+def _united(choices: list[tuple[JSON, list[Part], Finish]]) -> list[tuple[list[Part], Finish]]:
+    """The answers of several choices. Those of one index are one answer, and so is one that ends for the sake of calls it has
+    not, with the next that has nothing else (docs/spec/reports.md 4)."""
+    found: dict[JSON, tuple[list[Part], Finish]] = {}
+    for index, parts, finish in choices:
+        place = index if isinstance(index, int) else 0
+        if place not in found and found:
+            first, ended = found[0] if 0 in found else next(iter(found.values()))
+            if ended.unified == "tool_calls" and not any(map(_is_call, first)) and parts and all(map(_is_call, parts)):
+                first.extend(parts)
+                continue
+        known, ended = found.setdefault(place, ([], finish))
+        known.extend(parts)
+        found[place] = known, finish if finish.unified != "stop" or ended.raw is None else ended
+    return list(found.values())
+
+
+def _is_call(part: Part) -> bool:
+    return isinstance(part, ToolCallPart)
+
+
 def _choice(choice: JSONObject, mint: Mint) -> tuple[list[Part], Finish]:
     message = choice.get("message")
     parts = _message_parts(message, mint) if isinstance(message, dict) else []
-    called = any(isinstance(part, ToolCallPart) for part in parts)
+    called = any(map(_is_call, parts))
     refused = any(isinstance(part, TextPart) and part.refusal for part in parts)
     failed = finishes.failure(choice.get("finish_reason"), choice.get("error"))
     if failed is not None:
@@ -81,16 +103,30 @@ def _message_parts(message: JSONObject, mint: Mint) -> list[Part]:
     if reasoning:
         parts.append(ReasoningPart(reasoning, from_dialect="openai"))
     content = message.get("content")
-    texts = [content] if isinstance(content, str) else [part.get("text") for part in objects(content)]
-    parts.extend(TextPart(text) for text in texts if isinstance(text, str) and text)
+    for kind, text in spoken(content):
+        _say(parts, kind, text)
+    parts.extend(OpaquePart("openai", part) for part in unknown(content))
     refusal = filled(message.get("refusal"))
     if refusal:
         parts.append(TextPart(refusal, refusal=True))
-    parts.extend(read_image(item) for item in objects(message.get("images")) if _image_url(item))
+    shown = [*objects(message.get("images")), *images(content)]
+    parts.extend(read_image(item) for item in shown if _image_url(item))
     legacy = message.get("function_call")
     calls = [*objects(message.get("tool_calls")), *([{"function": legacy}] if isinstance(legacy, dict) else [])]
     parts.extend(call for item in calls if (call := _read_call(item, mint)) is not None)
     return parts
+
+
+def _say(parts: list[Part], kind: str, text: str) -> None:
+    """Add text to the part it continues, or begin one."""
+    last = parts[-1] if parts else None
+    if kind == "reasoning":
+        if isinstance(last, ReasoningPart):
+            last.text += text
+        else:
+            parts.append(ReasoningPart(text, from_dialect="openai"))
+    else:
+        parts.append(TextPart(text, refusal=kind == "refusal"))
 
 
 def _read_call(item: JSONObject, mint: Mint) -> ToolCallPart | None:

@@ -38,7 +38,8 @@ _UNNAMED: Final = "?"
 
 @attrs.define
 class _Item:
-    """One output item under way: the open part's key, and what of the item has been delivered."""
+    """One output item under way: the open part's key, and what of the item has been delivered. ``early`` are arguments that
+    came before their call."""
 
     key: int | None = None
     kind: PartKind | None = None
@@ -48,6 +49,7 @@ class _Item:
     call: bool = False
     custom: bool = False
     input: str = ""
+    early: str = ""
     done: bool = False
 
 
@@ -60,6 +62,7 @@ class Decoder:
         self._ended = False
         self._next_key = 0
         self._items: dict[object, _Item] = {}
+        self._last_call: _Item | None = None
         self._called = False
         self._said = False
         self._refused = False
@@ -121,13 +124,30 @@ class Decoder:
         ]
 
     def _item(self, payload: JSONObject) -> _Item:
+        """The item an event is about: by its index, or else by its id."""
         index = payload.get("output_index")
-        name = index if isinstance(index, int) else payload.get("item_id") or member(payload.get("item"), "id")
-        name = _UNNAMED if name is None else name
-        item = self._items.get(name)
+        item = self._items.get(index) if isinstance(index, int) else None
         if item is None:
-            item = self._items[name] = _Item()
+            stated = payload.get("item_id") or member(payload.get("item"), "id")
+            item = self._items.get(stated) if isinstance(stated, str) and stated else None
+            if item is None or item.done:
+                item = _Item()
+            for name in (index if isinstance(index, int) else None, stated):
+                if name is not None:
+                    self._items[name] = item
+            if not isinstance(index, int) and not stated:
+                item = self._items.setdefault(_UNNAMED, item)
         return item
+
+    def _call_item(self, payload: JSONObject) -> _Item:
+        """The call that argument events are about. Those that name no call belong to the open one (docs/spec/reports.md 5)."""
+        for name in (payload.get("output_index"), payload.get("item_id"), ("call", payload.get("call_id"))):
+            item = self._items.get(name) if isinstance(name, int | str | tuple) else None
+            if item is not None and item.call:
+                return item
+        if self._last_call is not None and not self._last_call.done:
+            return self._last_call
+        return self._item(payload)
 
     def _open(self, item: _Item, kind: PartKind, out: list[Event]) -> int:
         if item.key is None or item.kind != kind:
@@ -228,27 +248,34 @@ class Decoder:
         item.custom = stated.get("type") != "function_call"
         self._next_key += 1
         item.key, item.kind = self._next_key, "tool_call"
+        self._last_call = self._items["call", call.id] = item
         out.append(PartStarted(item.key, "tool_call", call_id=call.id, name=call.name))
+        if item.early and not item.custom:
+            item.delivered = True
+            out.append(PartDelta(item.key, item.early))
 
     def _arguments_delta(self, payload: JSONObject) -> list[Event]:
-        return self._argue(self._item(payload), payload.get("delta"))
+        return self._argue(self._call_item(payload), payload.get("delta"))
 
     def _arguments_done(self, payload: JSONObject) -> list[Event]:
-        item = self._item(payload)
-        return [] if item.delivered else self._argue(item, payload.get("arguments"))
+        item = self._call_item(payload)
+        return [] if item.delivered or item.early else self._argue(item, payload.get("arguments"))
 
     def _argue(self, item: _Item, text: JSON) -> list[Event]:
-        if item.key is None or not item.call or item.custom or not text or not isinstance(text, str):
+        if item.custom or not text or not isinstance(text, str):
+            return []
+        if item.key is None or not item.call:
+            item.early += text
             return []
         item.delivered = True
         return [PartDelta(item.key, text)]
 
     def _input_delta(self, payload: JSONObject) -> list[Event]:
-        self._item(payload).input += filled(payload.get("delta")) or ""
+        self._call_item(payload).input += filled(payload.get("delta")) or ""
         return []
 
     def _input_done(self, payload: JSONObject) -> list[Event]:
-        item = self._item(payload)
+        item = self._call_item(payload)
         item.input = filled(payload.get("input")) or item.input
         return []
 

@@ -38,6 +38,8 @@ class Toolbox:
                 self._add_namespace(item, earlier)
             else:
                 tool = _tool(item)
+                if isinstance(tool, FunctionTool):
+                    self._yield_to_namespaced(tool)
                 if tool is not None and not (isinstance(tool, FunctionTool) and tool.name in earlier):
                     self.tools.append(tool)
 
@@ -49,11 +51,13 @@ class Toolbox:
         """What a tool is called in a flat list; ``namespace`` may be absent."""
         space = filled(namespace)
         if space is None:
-            return name
+            return self._flat.get(("", name), name)
         known = self._flat.get((space, name))
         if known is not None:
             return known
-        base = space + name if space.endswith("__") else f"{space}__{name}"
+        return self._fresh(space, name, space + name if space.endswith("__") else f"{space}__{name}")
+
+    def _fresh(self, space: str, name: str, base: str) -> str:
         flat, count = base, 0
         while flat in self._taken:
             count += 1
@@ -61,6 +65,15 @@ class Toolbox:
         self._taken.add(flat)
         self._flat[space, name] = flat
         return flat
+
+    def _yield_to_namespaced(self, tool: FunctionTool) -> None:
+        """A plain tool of a later array may have the very name that one in a namespace was given: it gets another."""
+        given = self._flat.get(("", tool.name))
+        if given is None and tool.name in self._flat.values():
+            given = self._fresh("", tool.name, tool.name)
+        if given is not None:
+            tool.extras = Extras("responses", {"name": tool.name})
+            tool.name = given
 
     def _add_namespace(self, item: JSONObject, earlier: set[str]) -> None:
         space = filled(item.get("name"))

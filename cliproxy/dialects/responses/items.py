@@ -221,13 +221,18 @@ class ToolNames:
         self._names = asked.tool_names
         self._call_id = asked.call_id
         tools = asked.request.tools if asked.request is not None else []
-        self._tools = {tool.name: tool for tool in tools if isinstance(tool, FunctionTool)}
+        functions = [tool for tool in tools if isinstance(tool, FunctionTool)]
+        self._tools = {tool.name: tool for tool in functions}
+        self._bare: dict[str, list[FunctionTool]] = {}
+        for tool in functions:
+            if tool.extras is not None and "namespace" in tool.extras.members:
+                self._bare.setdefault(tool.extras.members["name"], []).append(tool)
 
     def open_item(self, call_id: str, wire_name: str, *, custom: bool) -> JSONObject:
         """The item of a call that begins: its kind, id and name are known, its arguments are not."""
         call_id = self._call_id(call_id)
         name = self._names.get(wire_name, wire_name)
-        tool = self._tools.get(name)
+        tool = self._tools.get(name) or self._unqualified(name)
         special = tool.extras.members if tool is not None and tool.extras is not None else {}
         if special.get("type") == "tool_search":
             return {
@@ -258,6 +263,11 @@ class ToolNames:
             **spelt,
             "arguments": "",
         }
+
+    def _unqualified(self, name: str) -> FunctionTool | None:
+        """The namespaced tool that a bare name means, when it can mean no other."""
+        found = self._bare.get(name, ())
+        return found[0] if len(found) == 1 else None
 
 
 def close_call(item: JSONObject, said: str, losses: list[Loss], *, custom: bool, cut: bool = False) -> JSONObject:
