@@ -70,7 +70,7 @@ SPOKE_MODULES = {
 SPOKE_CLASSES = {"decode_stream": "Decoder", "encode_stream": "Encoder", "encode_content": "ContentWriter"}
 #: What only some have: routes of their own, and what their several modules share.
 SPOKE_EXTRAS = {
-    "openai": {"completions", "embeddings"},
+    "openai": {"completions", "embeddings", "parts"},
     "responses": {"items", "signed"},
     "claude": {"limits", "signed"},
     "gemini": {"embeddings", "open_calls", "parts", "signed", "spelling"},

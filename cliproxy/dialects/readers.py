@@ -10,6 +10,7 @@ import attrs
 from cliproxy.dialects.halves import HalfJoiner
 from cliproxy.dialects.interface import DONE, Dialect, Mint, Payload, StreamDecoder
 from cliproxy.dialects.members import objects
+from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import OpaquePart
 from cliproxy.ir.events import Event, ResponseFinished, StreamFailed
@@ -267,6 +268,7 @@ class BodyReader:
             return [StreamFailed(failure.detail)]
         if response.alternatives:
             self.losses.append(Loss("further candidates"))
-        if any(isinstance(part, OpaquePart) for part in response.parts):
-            self.losses.append(Loss(f"parts only {self.source.name} has"))
+        for part in response.parts:
+            if isinstance(part, OpaquePart):
+                note_unsaid(self.losses, part)
         return unfold(response)

@@ -15,9 +15,10 @@ from cliproxy.dialects.facts import Facts, WholeBody
 from cliproxy.dialects.interface import AnswerContext, Dialect
 from cliproxy.dialects.passthrough import PassedBody, PassedStream
 from cliproxy.dialects.readers import BodyReader, Reader, StreamReader
+from cliproxy.dialects.unsaid import note_opaque
 from cliproxy.dialects.writers import ArrayWriter, BodyWriter, Edit, StreamWriter, Writer
 from cliproxy.errors import ErrorDetail
-from cliproxy.ir.events import Event, Finish, PartDelta, PartEnded, PartStarted, StreamFailed
+from cliproxy.ir.events import Event, Finish, Opaque, PartDelta, PartEnded, PartStarted, StreamFailed
 from cliproxy.ir.loss import Loss
 from cliproxy.ir.response import CompletionResponse
 from cliproxy.ir.usage import Usage
@@ -111,6 +112,8 @@ class Translation(Facts):
         frames: list[bytes] = []
         for event in events:
             self.note(event)
+            if isinstance(event, Opaque):
+                note_opaque(self.asked.losses, event, self.writer.target.name)
             if self._arguments is not None:
                 frames += self._write_argument(event, self._arguments)
                 continue

@@ -14,7 +14,12 @@ from cliproxy.jsontypes import JSONObject, dumps
 
 
 class Writer(Protocol):
-    """Events of one answer in, the client's bytes out."""
+    """Events of one answer in, the client's bytes out.
+
+    :ivar target: the client's dialect.
+    """
+
+    target: Dialect
 
     def write(self, event: Event) -> list[bytes]:
         """The frames an event becomes."""

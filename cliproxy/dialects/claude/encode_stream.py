@@ -12,6 +12,7 @@ from cliproxy.dialects.claude.response import (
 )
 from cliproxy.dialects.claude.signed import SLOT
 from cliproxy.dialects.interface import AnswerContext, Payload
+from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.ir.events import (
     Event,
     Opaque,
@@ -104,7 +105,8 @@ class Encoder:
 
     def _start(self, event: PartStarted) -> list[Payload]:
         if event.kind == "media":
-            self._asked.losses.append(Loss("generated image", meaning=True))
+            if event.media is not None:
+                note_unsaid(self._asked.losses, event.media)
             return []
         if event.kind == "reasoning" and not self._shows:
             return []

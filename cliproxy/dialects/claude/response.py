@@ -13,6 +13,7 @@ from cliproxy.dialects.cut_calls import whole_parts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, objects, text
 from cliproxy.dialects.toolids import call_arguments
+from cliproxy.dialects.unsaid import citations, note_unsaid
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -88,7 +89,7 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
     if failed is not None:
         raise UpstreamFailure(failed)
     return CompletionResponse(
-        parts=[part for block in objects(body["content"]) if (part := _read_block(block, mint)) is not None],
+        parts=[part for block in objects(body["content"]) for part in _read_block(block, mint)],
         finish=read_finish(body.get("stop_reason"), body.get("stop_sequence")),
         id=filled(body.get("id")),
         model=filled(body.get("model")),
@@ -97,11 +98,18 @@ def decode_response(body: JSONObject, mint: Mint) -> CompletionResponse:
     )
 
 
-def _read_block(block: JSONObject, mint: Mint) -> Part | None:
+def _read_block(block: JSONObject, mint: Mint) -> Iterator[Part]:
+    if block.get("type") != "text":
+        yield _read_other(block, mint)
+        return
+    if words := filled(block.get("text")):
+        yield TextPart(words)
+    if named := citations(block.get("citations")):
+        yield OpaquePart("claude", named)
+
+
+def _read_other(block: JSONObject, mint: Mint) -> Part:
     kind = block.get("type")
-    if kind == "text":
-        words = filled(block.get("text"))
-        return None if words is None else TextPart(words)
     if kind == "tool_use":
         call_id = filled(block.get("id"))
         given = block.get("input")
@@ -176,10 +184,7 @@ def _write_block(part: Part, asked: AnswerContext) -> JSONObject | None:
             return {"type": "redacted_thinking", "data": part.redacted}
         value = signatures.carried(part.signature, SLOT) if part.signature is not None else None
         return {"type": "thinking", "thinking": part.text, "signature": value or ""} if part.text or value else None
-    if isinstance(part, OpaquePart):
-        asked.losses.append(Loss(f"{part.origin} part"))
-        return None
-    asked.losses.append(Loss("generated image", meaning=True))
+    note_unsaid(asked.losses, part)
     return None
 
 

@@ -11,16 +11,18 @@ from cliproxy.dialects.gemini.response import (
     read_call,
     read_created,
     read_usage,
+    stated_citations,
     stated_finish,
     unwrapped,
 )
 from cliproxy.dialects.gemini.spelling import of, parts_of
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, objects
-from cliproxy.ir.content import MediaPart, ToolCallPart
+from cliproxy.ir.content import MediaPart, OpaquePart, ToolCallPart
 from cliproxy.ir.events import (
     Event,
     Finish,
+    Opaque,
     PartDelta,
     PartEnded,
     PartStarted,
@@ -72,6 +74,9 @@ class Decoder:
         for part in parts_of(content) if isinstance(content, dict) else ():
             if isinstance(part, dict):
                 events += self._part(part)
+        named = stated_citations(candidate) if len(candidate) > 2 else None
+        if named is not None:
+            events.append(Opaque("gemini", named))
         word, sentence = stated_finish(candidate)
         self._reason, self._sentence = self._reason or word, self._sentence or sentence
         failed = finishes.failure(word, sentence) if word is not None else None
@@ -121,7 +126,7 @@ class Decoder:
         if isinstance(read, MediaPart) and (read.data or read.url):
             key = self._next_key()
             return [*self._end_open(), PartStarted(key, "media", media=read), PartEnded(key)]
-        return []
+        return [Opaque("gemini", part)] if isinstance(read, OpaquePart) and part else []
 
     def _text(self, part: JSONObject, text: str) -> list[Event]:
         kind: Literal["text", "reasoning"] = "reasoning" if part.get("thought") is True else "text"

@@ -14,6 +14,7 @@ from cliproxy.dialects.gemini.response import (
     write_usage,
 )
 from cliproxy.dialects.interface import AnswerContext, Payload
+from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.ir.content import ToolCallPart
 from cliproxy.ir.events import (
     Event,
@@ -110,7 +111,10 @@ class Encoder:
         if event.kind != "media" or event.media is None:
             return []
         written = write_media(event.media)
-        return [] if written is None else [self._object(written)]
+        if written is None:
+            note_unsaid(self._asked.losses, event.media)
+            return []
+        return [self._object(written)]
 
     def _end(self, event: PartEnded) -> list[Payload]:
         part, self._part = self._part, None

@@ -14,6 +14,7 @@ from cliproxy.dialects.gemini.spelling import of, parts_of
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, objects
 from cliproxy.dialects.toolids import call_arguments
+from cliproxy.dialects.unsaid import citations, note_unsaid
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -152,12 +153,22 @@ def _candidate(candidate: JSONObject, mint: Mint) -> tuple[list[Part], Finish]:
     content = candidate.get("content")
     raw = parts_of(content) if isinstance(content, dict) else []
     parts = joined(_read_part(part, mint) for part in objects(raw))
+    named = stated_citations(candidate)
+    if named is not None and parts:
+        parts.insert(0, OpaquePart("gemini", named))
     called = any(isinstance(part, ToolCallPart) for part in parts)
     word, sentence = stated_finish(candidate)
     failed = finishes.failure(word, sentence)
     if failed is not None:
         raise UpstreamFailure(failed)
     return parts, finishes.read(word, called=called, sentence=sentence)
+
+
+def stated_citations(candidate: JSONObject) -> JSONObject | None:
+    """The sources of a candidate, as an opaque part's value."""
+    return citations(
+        of(candidate, "groundingMetadata", "grounding_metadata"), of(candidate, "citationMetadata", "citation_metadata")
+    )
 
 
 def stated_finish(candidate: JSONObject) -> tuple[str | None, str | None]:
@@ -223,9 +234,10 @@ def _write_part(part: Part, asked: AnswerContext) -> JSONObject | None:
             return None
         thought = signed({"text": part.text, "thought": True}, part.signature)
         return thought if part.text or "thoughtSignature" in thought else None
-    if isinstance(part, OpaquePart):
-        asked.losses.append(Loss(f"{part.origin} part"))
-    return None if not isinstance(part, MediaPart) else write_media(part)
+    written = write_media(part) if isinstance(part, MediaPart) else None
+    if written is None:
+        note_unsaid(asked.losses, part)
+    return written
 
 
 def write_call(call: ToolCallPart, asked: AnswerContext) -> JSONObject:

@@ -10,8 +10,9 @@ import attrs
 from cliproxy.dialects import arguments, faults, finishes
 from cliproxy.dialects.interface import Mint
 from cliproxy.dialects.members import filled, integer, objects
-from cliproxy.dialects.openai.answer_content import images, spoken, unknown
+from cliproxy.dialects.openai.parts import images, spoken, unknown
 from cliproxy.dialects.openai.response import read_image, read_signature, read_usage
+from cliproxy.dialects.unsaid import citations
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import Signature
 from cliproxy.ir.events import (
@@ -161,6 +162,8 @@ class Decoder:
                 self._rarer({"tool_calls": delta.get("tool_calls")}, out)
 
     def _rarer(self, delta: JSONObject, out: list[Event]) -> None:
+        if named := citations(delta.get("annotations")):
+            out.append(Opaque("openai", named))
         refusal = filled(delta.get("refusal"))
         if refusal:
             self._refused = True

@@ -13,6 +13,7 @@ from cliproxy.dialects.openai.response import (
     write_usage,
 )
 from cliproxy.dialects.toolids import custom_input
+from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.ir.events import (
     Event,
     Finish,
@@ -94,6 +95,8 @@ class Encoder:
             image = write_image(event.media, self._images)
             self._images += 1
             return [self._chunk({"images": [image]})]
+        if event.media is not None:
+            note_unsaid(self._asked.losses, event.media)
         return []
 
     def _start_call(self, event: PartStarted) -> list[Payload]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from cliproxy.dialects import arguments, faults, finishes, media, token_counts
 from cliproxy.dialects.interface import AnswerContext, Mint
 from cliproxy.dialects.members import filled, integer, member, number, objects
-from cliproxy.dialects.openai.answer_content import images, spoken, unknown
+from cliproxy.dialects.openai.parts import images, spoken, unknown
 from cliproxy.dialects.toolids import call_arguments, custom_input
+from cliproxy.dialects.unsaid import citations, note_unsaid
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -106,6 +107,8 @@ def _message_parts(message: JSONObject, mint: Mint) -> list[Part]:
     for kind, text in spoken(content):
         _say(parts, kind, text)
     parts.extend(OpaquePart("openai", part) for part in unknown(content))
+    if named := citations(message.get("annotations")):
+        parts.append(OpaquePart("openai", named))
     refusal = filled(message.get("refusal"))
     if refusal:
         parts.append(TextPart(refusal, refusal=True))
@@ -209,6 +212,8 @@ def _write_message(parts: list[Part], finish: Finish, asked: AnswerContext) -> J
             calls.append(write_call(part, asked, free_text, cut=cut))
         elif isinstance(part, MediaPart) and part.kind == "image":
             images.append(write_image(part, len(images)))
+        else:
+            note_unsaid(asked.losses, part)
     message: JSONObject = {"role": "assistant", "content": "".join(texts) or None}
     if refusals:
         message["refusal"] = "".join(refusals)

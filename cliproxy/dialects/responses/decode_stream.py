@@ -18,9 +18,11 @@ from cliproxy.dialects.responses.decode_content import read_image, reasoning_tex
 from cliproxy.dialects.responses.items import read_created, read_finish, read_usage
 from cliproxy.dialects.responses.response import call_text, cut_by_error, failure, read_call
 from cliproxy.dialects.responses.signed import SLOT
+from cliproxy.dialects.unsaid import citations
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.events import (
     Event,
+    Opaque,
     PartDelta,
     PartEnded,
     PartKind,
@@ -204,7 +206,9 @@ class Decoder:
     def _content(self, item: _Item, place: object, part: JSONObject) -> list[Event]:
         if part.get("refusal"):
             return self._say_once(item, "refusal", place, part["refusal"])
-        return self._say_once(item, "text", place, part.get("text"))
+        out = self._say_once(item, "text", place, part.get("text"))
+        named = citations(part.get("annotations"))
+        return out if named is None else [*out, Opaque("responses", named)]
 
     # reasoning
 
@@ -307,6 +311,8 @@ class Decoder:
             if item.key is not None and text and not item.delivered:
                 item.delivered = True
                 out.append(PartDelta(item.key, text))
+        elif kind is not None:
+            out.append(Opaque("responses", stated))
         self._close_part(item, out)
 
     def _finish_reasoning(self, item: _Item, stated: JSONObject, out: list[Event]) -> None:

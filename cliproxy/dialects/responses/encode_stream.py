@@ -8,6 +8,7 @@ from cliproxy.dialects import arguments
 from cliproxy.dialects.interface import AnswerContext, Payload
 from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.errors import stream_error, terminal_error
+from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.errors import ErrorDetail
 from cliproxy.ir.content import Signature
 from cliproxy.ir.events import (
@@ -229,6 +230,8 @@ class Encoder:
 
     def _whole_image(self, event: PartStarted) -> list[Payload]:
         if event.media is None or event.media.kind != "image" or event.media.data is None:
+            if event.media is not None:
+                note_unsaid(self._asked.losses, event.media)
             return []
         item = items.image_item(self._id("ig"), event.media)
         return [self._add({**item, "status": "in_progress", "result": None}), self._done(item)]

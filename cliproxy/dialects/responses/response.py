@@ -11,6 +11,7 @@ from cliproxy.dialects.responses import items
 from cliproxy.dialects.responses.decode_content import read_image, reasoning_text
 from cliproxy.dialects.responses.decode_tools import TOOL_SEARCH, Toolbox
 from cliproxy.dialects.responses.signed import SLOT
+from cliproxy.dialects.unsaid import citations, note_unsaid
 from cliproxy.errors import ErrorDetail, UpstreamFailure
 from cliproxy.ir.content import Extras, MediaPart, OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from cliproxy.ir.events import Finish
@@ -109,6 +110,8 @@ def _spoken(item: JSONObject) -> list[Part]:
         text = filled(part.get("text"))
         if refusal or text:
             parts.append(TextPart(refusal or text or "", refusal=refusal is not None))
+        if named := citations(part.get("annotations")):
+            parts.append(OpaquePart("responses", named))
     return parts
 
 
@@ -157,6 +160,8 @@ class _Output:
             self.items.append(items.close_call(item, part.arguments, self._asked.losses, custom=part.custom, cut=cut))
         elif isinstance(part, MediaPart) and part.kind == "image" and part.data is not None:
             self.items.append(items.image_item(self._id("ig"), part))
+        else:
+            note_unsaid(self._asked.losses, part)
 
     def _say(self, part: TextPart) -> None:
         if not part.text:
