@@ -305,7 +305,7 @@ def test_what_a_stream_cannot_say_of_a_body_is_a_loss() -> None:
     }
     transcoder.receive(json.dumps(body).encode())
     transcoder.close()
-    assert [loss.what for loss in transcoder.losses] == ["parts only claude has"]
+    assert [loss.what for loss in transcoder.losses] == ["claude server_tool_use part"]
 
 
 @pytest.mark.parametrize("source", NAMES)

@@ -67,12 +67,14 @@ class Decoding(SynchronousTestCase):
     def test_server_tools(self) -> None:
         """What the vendor's own tools did is kept whole, for Anthropic's clients alone."""
         answer = CLAUDE.decode_response(dict(corpus("claude", "response"))["response-search"], minting())
-        redacted, call, found, text = answer.parts
+        redacted, call, found, text, sources = answer.parts
         assert isinstance(redacted, ReasoningPart)
         self.assertEqual(redacted.redacted, "EmwKAhgBEgy3")
         self.assertIsInstance(call, OpaquePart)
         self.assertIsInstance(found, OpaquePart)
         self.assertEqual(text, TextPart("Ships float."))
+        assert isinstance(sources, OpaquePart)
+        self.assertEqual(sources.value["type"], "citations")
 
     def test_an_error_is_a_failure_of_its_class(self) -> None:
         """An error where an answer should be has the status its word stands for."""
@@ -139,7 +141,7 @@ class Encoding(SynchronousTestCase):
                 ("additional candidate", True),
                 ("generated image", True),
                 ("refusal marker", False),
-                ("responses part", False),
+                ("responses web_search_call part", False),
             ],
         )
 

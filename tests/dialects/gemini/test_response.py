@@ -174,7 +174,8 @@ class Encoding(SynchronousTestCase):
             finish=Finish("stop", stop_sequence="END"),
         )
         self.assertEqual(
-            sorted(losses), ["claude part", "matched stop sequence", "redacted_thinking", "refusal marker"]
+            sorted(losses),
+            ["claude server_tool_use part", "matched stop sequence", "redacted_thinking", "refusal marker"],
         )
 
 

@@ -101,7 +101,7 @@ class Decoding(SynchronousTestCase):
         self.assertEqual(fold(events).parts, [ReasoningPart("", Signature("gemini", "QUJD"))])
 
     def test_empty_parts_open_nothing(self) -> None:
-        """Empty text, missing content and unknown parts are no parts."""
+        """Empty text, missing content and unknown parts are no parts; what is unknown is told of."""
         odd = [
             said({"text": ""}),
             said(),
@@ -111,7 +111,7 @@ class Decoding(SynchronousTestCase):
             said({"inlineData": {}}),
         ]
         events = read(*odd, LAST)
-        self.assertEqual([type(event) for event in events], [ResponseStarted, ResponseFinished])
+        self.assertEqual([type(event) for event in events], [ResponseStarted, Opaque, ResponseFinished])
 
     def test_wrapper_and_snake_case(self) -> None:
         """Gateways wrap the objects, SDKs spell them otherwise."""

@@ -22,7 +22,6 @@ from cliproxy.ir.events import (
     StreamFailed,
     UsageReported,
 )
-from cliproxy.ir.loss import Loss
 from cliproxy.ir.usage import Usage
 from tests.dialects.driving import (
     CHAT,
@@ -278,7 +277,8 @@ def test_a_free_text_call_is_unwrapped_at_its_end() -> None:
 
 
 def test_what_chat_cannot_show_is_lost_and_said() -> None:
-    """Signatures, redacted reasoning and the matched stop sequence are recorded; pings and foreign payloads are not."""
+    """Signatures, redacted reasoning, sounds and the matched stop sequence are recorded; pings are not, and foreign payloads
+    by the transcoder."""
     asked = AnswerContext("m", minting(), NOW)
     payloads = streamed(
         PartStarted(1, "reasoning"), PartDelta(1, "r"), PartEnded(1, Signature("claude", "s")),
@@ -288,7 +288,8 @@ def test_what_chat_cannot_show_is_lost_and_said() -> None:
         asked=asked,
     )  # fmt: skip
     assert deltas(payloads)[1:] == [{"reasoning_content": "r"}, {}]
-    assert asked.losses == [Loss("reasoning signature"), Loss("redacted_thinking"), Loss("matched stop sequence")]
+    lost = [loss.what for loss in asked.losses]
+    assert lost == ["reasoning signature", "redacted_thinking", "generated audio", "matched stop sequence"]
 
 
 @pytest.mark.parametrize(("body", "told"), [(ASKS_USAGE, True), ({"model": "m", "messages": []}, False)])

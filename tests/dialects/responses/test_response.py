@@ -186,7 +186,7 @@ def test_parts_become_items() -> None:
          "encrypted_content": redacted_envelope("zzz", 5)},
     ]  # fmt: skip
     assert asked.losses == [
-        Loss("matched stop sequence"), Loss("additional candidates", meaning=True),
+        Loss("claude part"), Loss("matched stop sequence"), Loss("additional candidates", meaning=True),
     ]  # fmt: skip
 
 
