@@ -54,6 +54,7 @@ from cliproxy.relay.in_flight import InFlight
 from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.learned import Learned
+from cliproxy.routing.model_facts import facts_path, in_force, shipped
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import Secret, Settings
 from cliproxy.settings.startup_checks import refusals
@@ -122,7 +123,7 @@ class CliproxyService(MultiService):
         self.tokens = Tokens(lambda: self.settings, self.client, reactor, now)
         self.tokens.granted = self._granted
         self._shown: dict[str, tuple[Secret, ...]] = {}
-        snapshot = Snapshot.build(settings, environment, int(now()), self.learned, accounts_in(settings.auth_dir))
+        snapshot = self._built(settings)
         self.pool.keep([credential.id for credential in snapshot.credentials])
         self.budget = Budget(settings.max_bodies_mb * _MIB)
         self.failover = Failover(self.pool, reactor, entropy, now=now, refresh=self.tokens.refresh)
@@ -217,8 +218,16 @@ class CliproxyService(MultiService):
         :raises SettingsError: it cannot be used.
         """
         self.listener.check(settings)  # where it listens now: those who came there are still connected
+        return self._built(settings)
+
+    def _built(self, settings: Settings) -> Snapshot:
+        try:
+            facts = in_force(settings)
+        except ValueError as error:
+            self._log.warn("{path} {why}: the shipped facts are used", path=str(facts_path(settings)), why=str(error))
+            facts = shipped()
         accounts = accounts_in(settings.auth_dir)
-        return Snapshot.build(settings, self.environment, int(self.now()), self.learned, accounts)
+        return Snapshot.build(settings, self.environment, int(self.now()), self.learned, accounts, facts)
 
     async def reread(self) -> None:
         """Put what stands in ``auth-dir`` now in force.

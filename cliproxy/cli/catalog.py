@@ -13,8 +13,8 @@ from twisted.python import usage
 from cliproxy.cli.ask import Configured
 from cliproxy.cli.catalog_source import rendered, slim
 from cliproxy.cli.terminal import Terminal
-from cliproxy.daemon.state_file import facts_path
 from cliproxy.errors import CliproxyError
+from cliproxy.routing.model_facts import facts_path
 from cliproxy.wire.files import write_whole
 
 _LIBRARY = "genai-prices"

@@ -112,11 +112,6 @@ def credits_path(settings: Settings) -> Path:
     return state_path(settings).with_name("amp-credits.json")
 
 
-def facts_path(settings: Settings) -> Path:
-    """Where ``cliproxy catalog refresh`` writes what the daemon then prefers to the shipped facts of models."""
-    return state_path(settings).with_name("model_facts.json")
-
-
 class SavedState(Service):
     """Cool-downs and the count of Amp's credits over a restart: read at the start, written while they change and at the end."""
 

@@ -39,4 +39,9 @@ def write(path: Path, lists: Mapping[str, tuple[ModelInfo, ...]]) -> None:
 def _entry(info: ModelInfo) -> dict[str, object]:
     held = attrs.asdict(info)
     entry = {"id": info.id, **{name: held[name] for name in _KEPT if held[name]}}
-    return entry | ({"supportedGenerationMethods": list(info.methods)} if info.methods else {})
+    lists = {
+        "supportedGenerationMethods": info.methods,
+        "supported_parameters": info.parameters,
+        "input_modalities": info.input_modalities,
+    }
+    return entry | {name: list(words) for name, words in lists.items() if words}

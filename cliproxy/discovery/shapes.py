@@ -77,7 +77,8 @@ def _name(entry: JSONObject) -> str:
 
 
 def _model(name: str, entry: JSONObject) -> ModelInfo:
-    methods = entry.get("supportedGenerationMethods")
+    architecture = entry.get("architecture")  # OpenRouter's
+    kinds = architecture if isinstance(architecture, dict) else entry
     return ModelInfo(
         name,
         created=_created(entry),
@@ -86,7 +87,17 @@ def _model(name: str, entry: JSONObject) -> ModelInfo:
         description=_text(entry, "description"),
         context_length=next(_counts(entry, _CONTEXTS), 0),
         max_completion_tokens=next(_counts(entry, _OUTPUTS), 0),
-        methods=tuple(each for each in methods if isinstance(each, str)) if isinstance(methods, list) else (),
+        methods=_words(entry.get("supportedGenerationMethods")),
+        parameters=_words(entry.get("supported_parameters")),
+        input_modalities=_words(kinds.get("input_modalities")),
+    )
+
+
+def _words(value: JSON) -> tuple[str, ...]:
+    return (
+        tuple(each for each in value[:64] if isinstance(each, str) and len(each) < 64)
+        if isinstance(value, list)
+        else ()
     )
 
 

@@ -113,9 +113,11 @@ class Call:
         :raises RequestFault: 404, there is none.
         """
         wanted = name.removeprefix("models/").lower()
-        for model in self.models():
-            if model.id.lower() == wanted:
-                return model
+        listed = {model.id.lower(): model for model in self.models()}
+        prefix = self.snapshot.settings.claude_models_prefix.lower()
+        for spelling in (wanted, wanted.removeprefix(prefix)):
+            if spelling in listed:
+                return listed[spelling]
         raise RequestFault.bad(f"there is no model named {name[:200]}", status=404, code="model_not_found")
 
 

@@ -12,6 +12,7 @@ from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.capability import ModelInfo
 
 _CONTEXT: Final = 128_000
+_MODALITIES: Final = ("text", "image")
 _EFFORTS: Final = {
     "none": "No reasoning",
     "minimal": "Very little reasoning",
@@ -55,5 +56,5 @@ def _entry(model: ModelInfo, place: int) -> JSONObject:
         "truncation_policy": {"mode": "tokens", "limit": 10_000},
         "supports_parallel_tool_calls": True,
         "experimental_supported_tools": [],
-        "input_modalities": ["text", "image"],
+        "input_modalities": [kind for kind in model.input_modalities if kind in _MODALITIES] or list(_MODALITIES),
     }

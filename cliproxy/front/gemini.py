@@ -64,7 +64,7 @@ class GeminiRoutes:
     def anyones_model(self, call: Call, name: str) -> Answer:
         """One model, where three vendors' SDKs ask for it: in the caller's shape."""
         _refuse_method(name)
-        return Answer(detail(speaker(call.headers), call.listed(name)))
+        return Answer(detail(speaker(call.headers), call.listed(name), call.snapshot.settings.claude_models_prefix))
 
     @app.route(f"{_MODELS[0]}/<path:action>", methods=("POST",), access=Access.CLIENT_KEY)
     def beta(self, call: Call, action: str) -> Relayed:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import attrs
+
 from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import JSONObject
 from cliproxy.routing.capability import ModelInfo
@@ -25,6 +27,8 @@ def openai_entry(model: ModelInfo) -> JSONObject:
         display_name=model.display_name,
         context_length=model.context_length,
         max_completion_tokens=model.max_completion_tokens,
+        supported_parameters=list(model.takes),
+        input_modalities=list(model.input_modalities),
     )
 
 
@@ -53,13 +57,20 @@ def gemini_entry(model: ModelInfo) -> JSONObject:
     )
 
 
-def listing(shape: str, models: Sequence[ModelInfo], query: Mapping[str, str]) -> JSONObject:
+def prefixed(shape: str, models: Sequence[ModelInfo], prefix: str) -> Sequence[ModelInfo]:
+    """The models as callers of ``shape`` see them: Anthropic's clients under ``claude-models-prefix``."""
+    return [attrs.evolve(model, id=prefix + model.id) for model in models] if prefix and shape == "claude" else models
+
+
+def listing(shape: str, models: Sequence[ModelInfo], query: Mapping[str, str], prefix: str = "") -> JSONObject:
     """The list in ``shape``, or the page of it that ``query`` asks for in that vendor's words.
 
+    :param prefix: ``claude-models-prefix``.
     :raises RequestFault: 400, a size of page that is no number from 1 to 1000.
     """
     if shape == "gemini":
         return _gemini_page(models, query)
+    models = prefixed(shape, models, prefix)
     if shape == "claude":
         models = _beside(models, query)
     limit = _size(query, "limit")
@@ -106,8 +117,9 @@ def _size(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def detail(shape: str, model: ModelInfo) -> JSONObject:
+def detail(shape: str, model: ModelInfo, prefix: str = "") -> JSONObject:
     """One model in ``shape``."""
+    (model,) = prefixed(shape, [model], prefix)
     entries = {"claude": claude_entry, "gemini": gemini_entry}
     return entries.get(shape, openai_entry)(model)
 

@@ -78,7 +78,9 @@ class OpenAIRoutes:
         """The model list, in the caller's shape; Codex's own catalogue for who says its ``client_version``."""
         if "client_version" in call.query:
             return Answer(codex_catalog(call.models()))
-        return Answer(listing(speaker(call.headers), call.models(), call.query))
+        return Answer(
+            listing(speaker(call.headers), call.models(), call.query, call.snapshot.settings.claude_models_prefix)
+        )
 
     @app.route("/v1/chat/completions", methods=("POST",), access=Access.CLIENT_KEY)
     def chat(self, call: Call) -> Relayed:

@@ -16,6 +16,11 @@ class Capability:
     dynamic_allowed: bool = False
 
 
+_COMMON = ("max_tokens", "stop", "tools", "tool_choice", "response_format", "structured_outputs")
+_SAMPLING = ("temperature", "top_p")
+_THINKING = ("reasoning", "include_reasoning", "reasoning_effort")
+
+
 @attrs.frozen
 class ModelInfo:
     """One catalogued model, or what the configuration says of one.
@@ -26,6 +31,8 @@ class ModelInfo:
     :ivar samples: it takes temperature, ``top_p`` and ``top_k``.
     :ivar hides_thoughts: the text of its thinking is left out unless ``display`` asks for a summary.
     :ivar created: Unix seconds, 0 unknown.
+    :ivar parameters: what a request may say, as its vendor lists it.
+    :ivar input_modalities: ``text``, ``image`` and so on; empty when nothing is known of them.
     :ivar methods: Gemini's ``supportedGenerationMethods``; empty when nothing is known of them.
     """
 
@@ -42,3 +49,12 @@ class ModelInfo:
     context_length: int = 0
     max_completion_tokens: int = 0
     methods: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    input_modalities: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """What a request may say, in OpenRouter's words: as its vendor lists it, else as far as it is known."""
+        if self.parameters or not self.known or not (not self.methods or "generateContent" in self.methods):
+            return self.parameters
+        return _COMMON + (_SAMPLING if self.samples else ()) + (_THINKING if self.thinking is not None else ())

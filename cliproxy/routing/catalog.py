@@ -11,7 +11,7 @@ from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential, Served
 from cliproxy.routing.known_models import known
 from cliproxy.routing.learned import Learned, undated
-from cliproxy.routing.model_facts import shipped
+from cliproxy.routing.model_facts import FactTable, shipped
 from cliproxy.routing.route import Candidate
 from cliproxy.routing.serving import left_out
 from cliproxy.routing.thinking import parse_suffix
@@ -34,16 +34,22 @@ class Catalog:
 
     @classmethod
     def build(
-        cls, settings: Settings, credentials: Sequence[Credential], now: int = 0, learned: Learned = _NOTHING
+        cls,
+        settings: Settings,
+        credentials: Sequence[Credential],
+        now: int = 0,
+        learned: Learned = _NOTHING,
+        facts: FactTable | None = None,
     ) -> Catalog:
         """Index what ``credentials`` serve: what their entries name, else what their vendors list, else what is known here.
 
+        :param facts: context windows; those that are shipped when None.
         :param now: Unix seconds: the ``created`` of models named in the configuration (models.md 2).
         """
         by_name: dict[str, list[Candidate]] = {}
         listed: dict[str, ModelInfo] = {}
         for credential in credentials:
-            for candidate in _offers(credential, now, learned):
+            for candidate in _offers(credential, now, learned, facts or shipped()):
                 for name in _public_names(candidate.alias, credential.prefix, settings.force_model_prefix):
                     by_name.setdefault(name.lower(), []).append(candidate)
                     listed[name] = attrs.evolve(candidate.info, id=name)
@@ -78,29 +84,29 @@ class Catalog:
         return None
 
 
-def _offers(credential: Credential, now: int, learned: Learned) -> Iterator[Candidate]:
+def _offers(credential: Credential, now: int, learned: Learned, facts: FactTable) -> Iterator[Candidate]:
     listed = learned.listed(credential) if credential.families else None
     if listed is None:
         yield from _configured(credential, now)
     else:
         for info in listed:
             if not left_out(credential.excluded, info.id):
-                yield Candidate(credential, info.id, None, info.id, described(credential, info.id, info))
+                yield Candidate(credential, info.id, None, info.id, described(credential, info.id, facts, info))
     known_by_list = {info.id for info in listed or ()}
     for name in learned.worked(credential) if credential.families else ():
         if name not in known_by_list and not left_out(credential.excluded, name):
-            yield Candidate(credential, name, None, name, described(credential, name))
+            yield Candidate(credential, name, None, name, described(credential, name, facts))
 
 
-def described(credential: Credential, name: str, listed: ModelInfo | None = None) -> ModelInfo:
+def described(credential: Credential, name: str, facts: FactTable, listed: ModelInfo | None = None) -> ModelInfo:
     """What is known of a vendor's model that no entry names: from its list, from the catalogue, from the kept facts."""
-    return _described(_owner(credential), credential.vendor, name, listed)
+    return _described(_owner(credential), credential.vendor, name, facts, listed)
 
 
 @functools.lru_cache(maxsize=8192)  # thousands of credentials serve the same models
-def _described(owner: str, vendor: str, name: str, listed: ModelInfo | None) -> ModelInfo:
+def _described(owner: str, vendor: str, name: str, table: FactTable, listed: ModelInfo | None) -> ModelInfo:
     record = known(name) or ModelInfo(name)
-    facts = shipped().find(name, vendor)
+    facts = table.find(name, vendor)
     told = listed or ModelInfo(name)
     return attrs.evolve(
         record,
@@ -111,6 +117,8 @@ def _described(owner: str, vendor: str, name: str, listed: ModelInfo | None) -> 
         context_length=told.context_length or record.context_length or (facts.context_length if facts else 0),
         max_completion_tokens=told.max_completion_tokens or record.max_completion_tokens,
         methods=told.methods or record.methods,
+        parameters=told.parameters or record.parameters,
+        input_modalities=told.input_modalities or record.input_modalities,
     )
 
 
@@ -141,6 +149,7 @@ def _info(served: Served, model: str, owner: str, now: int) -> ModelInfo:
         owned_by=owner,
         display_name=served.display_name or model,
         context_length=served.context_length or record.context_length,
+        input_modalities=served.input_modalities or record.input_modalities,
     )
 
 

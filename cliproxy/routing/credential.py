@@ -28,6 +28,7 @@ class Served:
     display_name: str = ""
     context_length: int = 0
     thinking: Capability | None = None
+    input_modalities: tuple[str, ...] = ()
     renames: bool = False
 
 

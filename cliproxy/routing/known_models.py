@@ -47,6 +47,7 @@ def _claude(
         max_completion_tokens=output,
         samples=thinking is not _CLAUDE_EFFORT,
         hides_thoughts=thinking is _CLAUDE_EFFORT,
+        input_modalities=("text", "image"),
     )
 
 
@@ -71,6 +72,7 @@ def _gemini(
         context_length=context,
         max_completion_tokens=output,
         methods=methods,
+        input_modalities=("text", "image", "audio", "video") if methods is _GENERATE else ("text",),
     )
 
 
@@ -88,6 +90,7 @@ def _gpt(
         context_length=context,
         max_completion_tokens=128_000,
         samples=samples,
+        input_modalities=("text", "image"),
     )
 
 

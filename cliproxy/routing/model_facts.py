@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, loads
+from cliproxy.settings.model import Settings
 
 VERSION: Final = 1
 SHIPPED: Final = Path(__file__).with_name("model_facts.json")
@@ -187,6 +188,30 @@ def read(data: bytes) -> FactTable:
         return FactTable(document)
     except (TypeError, ValueError):
         raise ValueError("holds a price that is no number") from None
+
+
+def facts_path(settings: Settings) -> Path:
+    """Where ``cliproxy catalog refresh`` writes what is then preferred to the shipped table."""
+    return (settings.state_file or settings.auth_dir / "state.json").with_name("model_facts.json")
+
+
+def in_force(settings: Settings) -> FactTable:
+    """The refreshed table where there is one, else the shipped one.
+
+    :raises ValueError: the refreshed one cannot be read.
+    """
+    path = facts_path(settings)
+    try:
+        return _refreshed(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return shipped()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+
+
+@functools.lru_cache(maxsize=2)
+def _refreshed(path: Path, changed: int) -> FactTable:
+    return read(path.read_bytes())
 
 
 @functools.cache

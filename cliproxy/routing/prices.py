@@ -11,7 +11,7 @@ import attrs
 
 from cliproxy.ir.usage import Usage
 from cliproxy.routing.credential import Credential
-from cliproxy.routing.model_facts import Prices, shipped
+from cliproxy.routing.model_facts import FactTable, Prices, shipped
 from cliproxy.settings.model import Price
 
 #: The price data's word for the vendor behind a host; others are asked for by the model's name alone.
@@ -81,8 +81,10 @@ class _Rates:
 class PriceTable:
     """The configuration's prices above the shipped ones."""
 
-    def __init__(self, own: tuple[Price, ...]) -> None:
+    def __init__(self, own: tuple[Price, ...], facts: FactTable | None = None) -> None:
+        """:param facts: the prices of vendors; those that are shipped when None."""
         self._own = own
+        self._facts = facts or shipped()
         self._found: dict[tuple[str, str, str], Price | Prices | None] = {}
 
     def cost(self, credential: Credential, model: str, asked: str, usage: Usage | None) -> Cost:
@@ -124,7 +126,7 @@ class PriceTable:
             glob = price.model.lower()
             if price.credential in ("", credential.label) and (fnmatchcase(model, glob) or fnmatchcase(asked, glob)):
                 yield price
-        facts = shipped().find(model, vendor_of(credential.base_url))
+        facts = self._facts.find(model, vendor_of(credential.base_url))
         if facts is not None and facts.prices is not None:
             yield facts.prices
 

@@ -12,6 +12,7 @@ from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.known_models import known
 from cliproxy.routing.learned import Learned
+from cliproxy.routing.model_facts import FactTable, shipped
 from cliproxy.routing.route import Candidate, Route
 from cliproxy.routing.thinking import parse_effort, parse_suffix
 from cliproxy.routing.unlisted import Unlisted
@@ -36,12 +37,14 @@ class Router:
         settings: Settings,
         credentials: Sequence[Credential] = (),
         learned: Learned | None = None,
+        facts: FactTable | None = None,
     ) -> None:
         """:param credentials: to whom names that nobody lists are passed, unless ``settings`` refuse them."""
         self._catalog = catalog
         self._unlisted = Unlisted(
-            credentials if settings.unknown_models == "pass" else (), settings, learned or Learned()
+            credentials if settings.unknown_models == "pass" else (), settings, learned or Learned(), facts or shipped()
         )
+        self._prefix = settings.claude_models_prefix.lower()
         self._fallbacks = {name.strip().lower(): names for name, names in settings.fallback_models}
 
     def resolve(self, name: str, usable: Callable[[Candidate], bool] = _always) -> Route:
@@ -50,6 +53,7 @@ class Router:
         :param usable: whether a candidate may be chosen for ``auto`` now; asked for nothing else.
         :raises RequestFault: 400, nobody serves the name.
         """
+        name = self._meant(name)
         base, suffix, candidates = self._find(name, usable)
         if not candidates:
             return self._instead(name, base, suffix, usable)
@@ -83,7 +87,14 @@ class Router:
 
     def serves(self, name: str) -> bool:
         """Whether somebody serves ``name`` itself, fallbacks apart."""
-        return bool(self._find(name, _always)[2])
+        return bool(self._find(self._meant(name), _always)[2])
+
+    def _meant(self, name: str) -> str:
+        """The name without ``claude-models-prefix``, under which Anthropic's clients see everything listed."""
+        if not self._prefix or not name.lower().startswith(self._prefix):
+            return name
+        known = any(map(self._catalog.candidates, (name, parse_suffix(name)[0])))
+        return name if known else name[len(self._prefix) :]
 
     def _find(self, name: str, usable: Callable[[Candidate], bool]) -> tuple[str, str | None, tuple[Candidate, ...]]:
         """(base, suffix, candidates), by the readings of a name in their order; no candidates when none fits."""

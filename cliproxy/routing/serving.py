@@ -51,6 +51,7 @@ def named(entry: ModelEntry) -> Served:
         display_name=entry.display_name,
         context_length=entry.max_context_length,
         thinking=None if thinking is None else Capability(thinking.min, thinking.max, thinking.levels),
+        input_modalities=entry.input_modalities,
         renames=entry.force_mapping,
     )
 

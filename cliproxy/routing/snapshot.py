@@ -12,6 +12,7 @@ from cliproxy.routing.catalog import Catalog
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.credentials import credentials_from
 from cliproxy.routing.learned import Learned
+from cliproxy.routing.model_facts import FactTable, shipped
 from cliproxy.routing.prices import PriceTable
 from cliproxy.routing.router import Router
 from cliproxy.settings.model import ClientHeader, Headers, Secret, Settings
@@ -30,6 +31,7 @@ class Snapshot:
     router: Router
     secrets: tuple[Secret, ...]
     prices: PriceTable
+    facts: FactTable
 
     @classmethod
     def build(
@@ -39,17 +41,19 @@ class Snapshot:
         now: int,
         learned: Learned | None = None,
         accounts: Sequence[Account] = (),
+        facts: FactTable | None = None,
     ) -> Snapshot:
         """Compile ``settings``.
 
         :param environment: gives vendors' keys in demo mode.
         :param now: Unix seconds.
         :param accounts: the files of ``auth-dir``.
+        :param facts: context windows and prices; those that are shipped when None.
         :param learned: what vendors have shown of their models so far.
         """
-        learned = learned or Learned()
+        learned, facts = learned or Learned(), facts or shipped()
         credentials = credentials_from(settings, environment, accounts)
-        catalog = Catalog.build(settings, credentials, now, learned)
+        catalog = Catalog.build(settings, credentials, now, learned, facts)
         keys = [credential.key for credential in credentials] + [entry.key for entry in settings.api_keys]
         keys += [token for account in accounts for token in (account.access_token, account.refresh_token)]
         keys += [settings.ampcode.upstream_api_key, settings.remote_management.secret_key]
@@ -65,9 +69,10 @@ class Snapshot:
             settings,
             credentials,
             catalog,
-            Router(catalog, settings, credentials, learned),
+            Router(catalog, settings, credentials, learned, facts),
             tuple({key for key in keys if key}),
-            PriceTable(settings.prices),
+            PriceTable(settings.prices, facts),
+            facts,
         )
 
     def hiding(self, *secrets: Secret, instead_of: Collection[Secret] = ()) -> Snapshot:
@@ -77,8 +82,8 @@ class Snapshot:
 
     def relearned(self, learned: Learned, now: int) -> Snapshot:
         """The same configuration, with what vendors have shown of their models since."""
-        catalog = Catalog.build(self.settings, self.credentials, now, learned)
-        router = Router(catalog, self.settings, self.credentials, learned)
+        catalog = Catalog.build(self.settings, self.credentials, now, learned, self.facts)
+        router = Router(catalog, self.settings, self.credentials, learned, self.facts)
         return attrs.evolve(self, catalog=catalog, router=router)
 
 

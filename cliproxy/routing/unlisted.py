@@ -9,6 +9,7 @@ from typing import Final
 from cliproxy.routing.catalog import described
 from cliproxy.routing.credential import Credential
 from cliproxy.routing.learned import Learned
+from cliproxy.routing.model_facts import FactTable
 from cliproxy.routing.route import Candidate
 from cliproxy.routing.serving import left_out
 from cliproxy.settings.model import Settings
@@ -27,8 +28,11 @@ def _spellings(credential: Credential) -> tuple[str, ...]:
 class Unlisted:
     """The credentials whose entries name no models of their own."""
 
-    def __init__(self, credentials: Sequence[Credential], settings: Settings, learned: Learned) -> None:
+    def __init__(
+        self, credentials: Sequence[Credential], settings: Settings, learned: Learned, facts: FactTable
+    ) -> None:
         self._learned = learned
+        self._facts = facts
         self._force_prefix = settings.force_model_prefix
         open_ones = [credential for credential in credentials if credential.families]
         self._owners = [credential for credential in open_ones if credential.families != _ANYBODYS]
@@ -45,7 +49,7 @@ class Unlisted:
 
     def _among(self, credentials: Sequence[Credential], name: str) -> tuple[Candidate, ...]:
         return tuple(
-            Candidate(credential, model, None, name, described(credential, model), listed=False)
+            Candidate(credential, model, None, name, described(credential, model, self._facts), listed=False)
             for credential in credentials
             if (model := self._unprefixed(credential, name))
             and owns(credential.families, model.lower())

@@ -71,7 +71,6 @@ _KEYS = {
 _MODEL_KEYS = frozenset(
     [
         "is-compat",
-        "input-modalities",
         "output-modalities",
         "image",
     ]

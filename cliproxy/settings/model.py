@@ -142,6 +142,7 @@ class ModelEntry:
     force_mapping: bool = False
     """Answers name the model as the client did."""
     thinking: ModelThinking | None = None
+    input_modalities: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -429,6 +430,8 @@ class Settings:
     providers: tuple[ProviderEntry, ...] = ()
     unknown_models: str = attrs.field(default="pass", metadata=rule(choices={"pass": (), "refuse": ()}))
     """A name that no credential lists is passed to whose vendor owns its family, or refused."""
+    claude_models_prefix: str = ""
+    """Before every name in Anthropic's shape of the list, so that Claude Code's picker shows it; requests may leave it out."""
     models_discovery: str = attrs.field(default="auto", metadata=rule(choices=_AUTO_OR_OFF))
     discovery_interval_seconds: int = attrs.field(default=21_600, metadata=rule(least=60))
     oauth_excluded_models: tuple[tuple[str, tuple[str, ...]], ...] = ()
