@@ -118,9 +118,19 @@ def dumps(value: JSON) -> bytes:
     except orjson.JSONEncodeError as error:
         if "ecursion" in str(error):
             raise TooDeep(str(error)) from None
+        if "64-bit" in str(error):
+            return _exactly(value)
         if "surrogates" not in str(error):
             raise
         return _escaped(value)
+
+
+def _exactly(value: JSON) -> bytes:
+    """Integers of more than 64 bits, as a client wrote them."""
+    try:
+        return msgspec.json.encode(value)
+    except RecursionError:
+        raise TooDeep("nested too deeply") from None
 
 
 def _as_it_came(value: object) -> orjson.Fragment:

@@ -5,17 +5,20 @@ All of the body is validated; members are cut out by the parser, never by a sear
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, ValuesView
+from collections.abc import ItemsView, Iterator, Sequence, ValuesView
 from typing import Any, Final
 
 import msgspec
 
-from cliproxy.jsontypes import JSON, JSONObject, loads, loads_mending
+from cliproxy.jsontypes import BOM, JSON, JSONObject, loads, loads_mending
 
 #: A smaller body is parsed whole in the time that this takes.
 LEAST: Final = 4 * 1024
 
 _cut: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_whole: Final = msgspec.json.Decoder().decode
+#: How an escape of a plain letter begins.
+_ESCAPE: Final = b"\\u00"
 _MISSING: Final = object()
 
 
@@ -34,7 +37,7 @@ class Shallow(JSONObject):
         if type(value) is not msgspec.Raw:
             return value
         if name not in self._seen:
-            self._seen[name] = loads(memoryview(value))
+            self._seen[name] = _exactly(value)
         return self._seen[name]
 
     def taken(self) -> Taken:
@@ -100,7 +103,7 @@ class Taken(Shallow):
         if value is _MISSING:
             return default
         if type(value) is msgspec.Raw:
-            value = loads(memoryview(value))
+            value = _exactly(value)
             dict.__setitem__(self, name, value)
         return value
 
@@ -125,20 +128,54 @@ class Taken(Shallow):
         return {name: self.get(name) for name in self}
 
 
+def _exactly(value: Any) -> JSON:
+    """A member that was cut out, its integers as they are, however large.
+
+    :raises InvalidJSON: it holds a number that no reader can.
+    """
+    try:
+        return _whole(value)
+    except (msgspec.MsgspecError, RecursionError):
+        return loads(memoryview(value))
+
+
 def loads_body(data: bytes) -> tuple[JSON, bytes]:
-    """:func:`loads_mending`, and a large object as a :class:`Shallow` one. In what it passes over, numbers that no reader can
-    hold (``1e999``) are found when they are asked for.
+    """:func:`loads_mending`, integers as they are, however large, and a large object as a :class:`Shallow` one. In what that
+    passes over, numbers that no reader can hold (``1e999``) are found when they are asked for.
 
     :raises InvalidJSON: with line and column.
     """
-    if len(data) >= LEAST:
-        try:
-            if not data.isascii():
-                str(data, "utf-8")
-            return Shallow(_cut(data)), data
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            pass  # the strict reader says why, or mends it
-    return loads_mending(data)
+    try:
+        if not data.isascii():
+            str(data, "utf-8")
+        return (Shallow(_cut(data)) if len(data) >= LEAST else _whole(data)), data
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return loads_mending(data)  # the strict reader says why, or mends it
+
+
+def ambiguous(body: JSONObject, data: bytes, names: Sequence[str]) -> str | None:
+    """Why two readers of ``data``, which is ``body``, may read two different values of a member in ``names``: it stands there
+    twice, or names are written with escapes. None where they cannot.
+
+    RFC 8259, section 4: what is done with names that are not unique differs from reader to reader.
+    """
+    quoted = [b'"%b"' % name.encode() for name in names]
+    if len(data) < LEAST and _ESCAPE not in data and all(data.count(name) < 2 for name in quoted):
+        return None
+    try:
+        cut = body if isinstance(body, Shallow) else _cut(data.removeprefix(BOM))
+    except (msgspec.MsgspecError, RecursionError):
+        return "it is nested too deeply to be looked through"
+    values = [bytes(value) for value in dict.values(cut)]
+    # Written without blanks, every name once, it is exactly so long; a second member would make it longer.
+    if len(data) == 1 + sum(len(name.encode()) + 4 for name in dict.keys(cut)) + sum(map(len, values)):
+        return None
+    for name, word in zip(names, quoted, strict=True):
+        if data.count(word) - sum(value.count(word) for value in values) > 1:
+            return f"{name} stands there twice"
+    if data.count(_ESCAPE) > sum(value.count(_ESCAPE) for value in values):
+        return "names of members are written with escapes"
+    return None
 
 
 def look(body: JSONObject, name: str) -> JSON:

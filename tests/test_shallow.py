@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from cliproxy.jsontypes import InvalidJSON, dumps, loads, loads_mending
-from cliproxy.shallow import LEAST, Shallow, Taken, loads_body, look
+from cliproxy.shallow import LEAST, Shallow, Taken, ambiguous, loads_body, look
 
 _PAD = b" " * LEAST
 values = some.recursive(
@@ -114,3 +114,48 @@ def test_what_is_no_plain_object_is_read_whole(other: bytes) -> None:
 def test_a_small_body_is_read_whole() -> None:
     assert type(loads_body(b'{"a":1}')[0]) is dict
     assert isinstance(shallow({"a": 1}).taken(), Taken)
+
+
+@given(some.integers() | some.lists(some.integers(), max_size=3), some.booleans())
+def test_integers_are_as_they_came(number: Any, padded: bool) -> None:
+    """However many digits they have, in small bodies and large ones, looked at or not."""
+    sent = dumps({"a": number, "b": number}) + (_PAD if padded else b"")
+    body, _ = loads_body(sent)
+    assert body["a"] == number
+    assert loads_body(dumps(body))[0]["a"] == number
+    edited = body.taken() if isinstance(body, Shallow) else body
+    edited["c"] = edited.get("a")
+    assert loads_body(dumps({"x": edited}))[0] == {"x": {"a": number, "b": number, "c": number}}
+
+
+NAMES = ("model", "stream")
+MEMBERS = some.lists(
+    some.tuples(some.sampled_from(('"model"', '"stream"', '"a"', '"\\u006dodel"', '"models"', '"é"')),
+                some.sampled_from(('"x"', '"model"', '{"model":1,"model":2}', '"\\"model\\""', '"\\u006d"', "[1, 2]", "null"))),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(MEMBERS, some.sampled_from((",", ", ", ",\n  ")), some.sampled_from((":", ": ", " :  ")), some.booleans())
+def test_a_name_that_stands_twice_is_found(
+    members: list[tuple[str, str]], comma: str, colon: str, padded: bool
+) -> None:
+    """However it is spelled; and a body in which no name stands twice is none, whatever stands in its values."""
+    text = "{" + comma.join(name + colon + value for name, value in members) + "}"
+    data = text.encode() + (_PAD if padded else b"")
+    names = [name for name, _ in members]
+    twice = any(names.count(f'"{name}"') > 1 for name in NAMES)
+    escaped = any("\\u" in name for name in names)
+    body, data = loads_body(data)
+    found = ambiguous(body, data, NAMES)
+    if twice or escaped:
+        assert found is not None
+    elif len(set(names)) == len(names):
+        assert found is None
+
+
+def test_what_cannot_be_looked_through_is_not_trusted() -> None:
+    deep = b'{"model":1,"model":2,"a":' + b"[" * 900 + b"]" * 900 + b"}"
+    body, data = loads_body(deep)
+    assert ambiguous(body, data, NAMES) is not None
+    assert ambiguous(*loads_body(b'\xef\xbb\xbf{"model":1,"model":2}'), NAMES) == "model stands there twice"

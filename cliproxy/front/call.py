@@ -19,12 +19,14 @@ from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.permission import permitted
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import ClientKey
-from cliproxy.shallow import loads_body
+from cliproxy.shallow import ambiguous, loads_body
 from cliproxy.wire.coding import DamagedCoding, decoder_for
 
 #: A packed body may grow to this many bytes, or to so many times its size if that is more: a small one is no bomb.
 UNPACKED_FREELY: Final = 64 * 1024
 MOST_UNPACKED: Final = 50
+#: What decides where a request goes and how its answer is read must be the same for us and for an upstream that gets the bytes.
+_DECIDING: Final = ("model", "stream")
 
 
 @attrs.frozen
@@ -90,6 +92,8 @@ class Call:
                 raise RequestFault.bad(f"the body is not valid JSON: {error}") from None
             if not isinstance(body, dict):
                 raise RequestFault.bad("the body is not a JSON object")
+            if (why := ambiguous(body, self._raw, _DECIDING)) is not None:
+                raise RequestFault.bad(f"the body could be read in two ways: {why}")
             self._json = body
         return self._json
 

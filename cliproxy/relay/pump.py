@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from cliproxy.dialects.transcoder import Transcoder
-from cliproxy.errors import ErrorDetail, FailureKind, UpstreamFailure
+from cliproxy.errors import ErrorDetail, FailureKind, RequestFault, UpstreamFailure
 from cliproxy.relay.budget import BUSY_SECONDS, Budget
 from cliproxy.upstream.client import UpstreamResponse
 
@@ -49,6 +49,7 @@ class Pump:
     :ivar paused: the client does not read.
     :ivar passed: pieces given to the client.
     :ivar woken: called once, when what was begun is to be gone on with; None when nobody is to be called.
+    :ivar refusal: the daemon had no room for the answer; its upstream did nothing wrong.
     :ivar failure: why the upstream's answer is not whole, once known; None after a whole one.
     """
 
@@ -81,6 +82,7 @@ class Pump:
         self.paused = False
         self.passed = 0
         self.failure: UpstreamFailure | None = None
+        self.refusal: RequestFault | None = None
 
     # -- the upstream's side
 
@@ -144,6 +146,7 @@ class Pump:
             detail = ErrorDetail(
                 503, "the daemon holds as many messages as it may (max-bodies-mb)", retry_after=BUSY_SECONDS
             )
+            self.refusal = RequestFault(detail)
         else:
             return True
         self.failure = UpstreamFailure(detail)
@@ -216,6 +219,7 @@ class Pump:
         """The whole answer as the client's one body. Cancelling closes the connection.
 
         :raises UpstreamFailure: the answer failed.
+        :raises RequestFault: it cannot be held, which is nobody's fault but ours.
         """
         try:
             if not self.gather():
@@ -235,8 +239,11 @@ class Pump:
         """End :meth:`whole`.
 
         :raises UpstreamFailure: the answer failed.
+        :raises RequestFault: it cannot be held, which is nobody's fault but ours.
         """
         self._give_back()
+        if self.refusal is not None:
+            raise self.refusal
         if self.failure is not None:
             raise self.failure
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

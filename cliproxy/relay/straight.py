@@ -12,7 +12,7 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from cliproxy.errors import UpstreamFailure
+from cliproxy.errors import RequestFault, UpstreamFailure
 from cliproxy.failover.failover import Failover, Plan
 from cliproxy.pool.pool import Lease
 from cliproxy.providers.interface import Operation
@@ -126,7 +126,7 @@ class Straight:
                 pump.let_go()
             else:
                 body = pump.gathered()
-        except UpstreamFailure as failure:
+        except (UpstreamFailure, RequestFault) as failure:
             pump.cancel()
             self._hand_over(_raising(failure))
             return

@@ -86,6 +86,57 @@ class Gathering(Worlds):
         self.assertEqual((call.status, call.headers["retry-after"]), (503, "2"))
         self.assertEqual(self.world.service.budget.taken, 0)
 
+    def test_our_own_lack_of_room_is_nobodys_fault(self) -> None:
+        """Nothing is tried again, no other credential is asked, and none cools down; in both ways."""
+        for straight in (True, False):
+            self.build(request_retry=3)
+            self.world.service.relay.straight = straight
+            self.world.service.budget.limit = 1_000_000
+            call = self.chat(model="claude-x")
+            self.pour(2)
+            self.world.pass_time(60)
+            self.assertEqual((call.status, call.headers["retry-after"]), (503, "2"))
+            self.assertEqual(len(self.vendors["claude"].requests), 1)
+            self.assertEqual(self.world.service.pool.cooldowns(), {})
+            self.assertEqual(self.world.service.budget.taken, 0)
+
+
+class Bodies(Worlds):
+    """What can be read in two ways, and numbers that few readers hold."""
+
+    def test_two_models(self) -> None:
+        """The one that decides is the one that is sent: a body with two is refused, whatever its size and spelling."""
+        self.build()
+        pad = b" " * 5000
+        for body in (
+            b'{"model":"gpt-x","messages":[],"model":"gpt-y"}',
+            b'{"model":"gpt-x","messages":[],"stream":false,"stream":true}',
+            b'{"mod\\u0065l":"gpt-x","messages":[],"model":"gpt-y"}',
+        ):
+            for sent in (body, body + pad):
+                call = self.world.post("/v1/chat/completions", sent)
+                self.assertEqual(call.status, 400)
+                self.assertIn("in two ways", call.json["error"]["message"])
+        self.assertEqual(self.up.requests, [])
+        call = self.world.post("/v1/messages", b'{"model":"a","model":"b"}')
+        self.assertEqual((call.status, call.json["type"]), (400, "error"))
+
+    def test_large_integers(self) -> None:
+        """Carried digit for digit: in the client's dialect and in another, edited or not."""
+        self.build()
+        number = 123456789012345678901234567890
+        for pad in ("", "x" * 5000):
+            body = b'{"model":"gpt-x","user":"%b","seed":%d,"messages":[{"role":"user","content":"Hi"}]}'
+            self.world.post("/v1/chat/completions", body % (pad.encode(), number))
+            self.assertIn(b'"seed":%d' % number, self.up.last.body)
+            turns = (
+                b'{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"t",'
+                b'"input":{"wei":%d}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"ok"}]}'
+            )
+            body = b'{"model":"gpt-x","max_tokens":9,"system":"%b","messages":[%b]}'
+            self.world.post("/v1/messages", body % (pad.encode(), turns % number))
+            self.assertIn(b"%d" % number, self.up.last.body)
+
 
 class IdentityLane(Worlds):
     """Same dialect at both ends: nothing is lost on the way."""
