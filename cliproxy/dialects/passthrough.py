@@ -23,7 +23,7 @@ from cliproxy.ir.events import (
     StreamFailed,
 )
 from cliproxy.ir.response import CompletionResponse
-from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads_tolerant
+from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads, loads_tolerant
 from cliproxy.wire.blocks import BlockReader
 from cliproxy.wire.sse import MAX_BLOCK, Block
 
@@ -44,6 +44,8 @@ class PassedStream(Facts):
     _blocks: BlockReader = attrs.field(init=False)
     _decoder: StreamDecoder = attrs.field(init=False)
     _is_mid_answer: Callable[[JSONObject], bool] = attrs.field(init=False)
+    _named: bool = attrs.field(init=False)
+    _passes_untouched: bool = attrs.field(init=False)
     _opening: ResponseStarted | None = attrs.field(default=None, init=False)
     _sequence: int = attrs.field(default=-1, init=False)
     _emitted: bool = attrs.field(default=False, init=False)
@@ -53,7 +55,10 @@ class PassedStream(Facts):
     def __attrs_post_init__(self) -> None:
         self._blocks = BlockReader(self.limit)
         self._decoder = self.dialect.stream_decoder(self.asked.mint)
-        self._is_mid_answer = self.dialect.passthrough.is_mid_answer
+        rules = self.dialect.passthrough
+        self._is_mid_answer = rules.is_mid_answer
+        self._named = rules.names_events
+        self._passes_untouched = self.edit is None and not rules.data_lines_only
 
     def receive(self, data: bytes) -> list[bytes]:
         """The blocks that ``data`` completes, and the dialect's error when one of them breaks the stream."""
@@ -61,7 +66,10 @@ class PassedStream(Facts):
         for block in self._blocks.feed(data):
             if self.ended:
                 return frames
-            frames += self._pass(block)
+            if self._passes_untouched and self.started and self._is_plainly_more(block):
+                frames.append(block.raw)
+            else:
+                frames += self._pass(block)
             self._emitted = self._emitted or bool(frames)
         if self._blocks.too_long and not self.ended:
             frames += self._break(TOO_LONG)
@@ -152,6 +160,16 @@ class PassedStream(Facts):
         if not rules.data_lines_only or self._blocks.is_array:
             return True
         return block.data is not None and block.raw.rstrip(b"\r\n") == b"data: " + block.data
+
+    def _is_plainly_more(self, block: Block) -> bool:
+        """:meth:`_is_more` for what most blocks are, one payload in its dialect's usual framing. False says nothing."""
+        if not block.data or (self._named and not block.event) or not block.raw:
+            return False
+        try:
+            payload = loads(block.data)
+        except InvalidJSON:
+            return False
+        return isinstance(payload, dict) and self._is_more([payload])
 
     def _is_more(self, payloads: list[Payload]) -> bool:
         """Whether a block is only more of a content that has begun: nothing to learn from it, nothing to change in it."""

@@ -31,6 +31,7 @@ _FIELD = re.compile(rf"(?m)^({_TOKEN}):({_TEXT})\r?$")
 _STATUS = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ({_TEXT}))?")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[^\x00-\x08\x0a-\x1f\x7f]*+)?\r\n")
+_PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
@@ -276,6 +277,8 @@ class ChunkedBody:
         if self._held:
             data = self._held + data
             self._held = b""
+        elif not self._left and self._trailed < 0 and (whole := self._one_chunk(data)):
+            return whole
         pieces: list[bytes] = []
         at = 0
         size = len(data)
@@ -290,6 +293,15 @@ class ChunkedBody:
 
     def end_of_input(self) -> bool:
         return False
+
+    def _one_chunk(self, data: bytes) -> bytes:
+        """The body bytes of a read that is one whole chunk, as most are; empty for any other."""
+        found = _PLAIN_CHUNK.match(data)
+        if found is None or self._over():
+            return b""
+        at = found.end()
+        whole = len(data) - at - 2 == int(found[1], 16) and data.endswith(b"\r\n")
+        return data[at:-2] if whole else b""
 
     def _over(self) -> bool:
         return self.ended or self.fault is not None
