@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -80,6 +80,11 @@ class Claude(Vendor):
         if not credential.auth and target.scheme == "https" and target.hostname == _OWN_HOST:
             credential = attrs.evolve(credential, auth="x-api-key")
         return super().authorization(credential)
+
+    def said(self, call: UpstreamCall) -> tuple[Hashable, ...]:
+        """Everything that Anthropic's own headers say, and the betas of the body."""
+        named = [(name, value) for name, value in call.client_headers.items() if name.startswith("anthropic-")]
+        return (*named, *call.betas)
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The API's version, and the betas that the client or its body names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -65,6 +66,10 @@ class Codex(Vendor):
     def url(self, call: UpstreamCall, base_url: str) -> str:
         """``base_url`` already holds the version segment."""
         return base_url + ("/responses/compact" if call.operation is Operation.COMPACT else "/responses")
+
+    def said(self, call: UpstreamCall) -> tuple[Hashable, ...]:
+        """The client's ``OpenAI-Beta``."""
+        return (call.client_headers.get("openai-beta"),)
 
     def headers(self, call: UpstreamCall, credential: Credential) -> Headers:
         """The client's ``OpenAI-Beta``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ from cliproxy.dialects.registry import DIALECTS
 from cliproxy.errors import ErrorDetail, RequestFault
 from cliproxy.ir.loss import Loss
 from cliproxy.jsontypes import JSON, InvalidJSON, JSONObject, dumps, loads
-from cliproxy.providers.interface import Operation, UpstreamCall, UpstreamRequest
+from cliproxy.providers.interface import Address, Operation, UpstreamCall, UpstreamRequest
 from cliproxy.providers.retry_hints import retry_hint
 from cliproxy.routing.credential import Credential
 from cliproxy.settings.model import ClientHeader
@@ -23,6 +23,8 @@ from cliproxy.vendors.preset import Endpoint
 
 USER_AGENT = f"cliproxy/{__version__}"
 
+#: So much is remembered of what was made for one credential.
+_MOST_PREPARED: Final = 256
 _KEY_HEADERS: Final = ("x-api-key", "api-key", "x-goog-api-key")
 #: Members without which a request means something else.
 _MEANT: Final = frozenset(["tools", "tool_choice", "n", "audio", "modalities", "logit_bias", "web_search_options"])
@@ -66,6 +68,27 @@ class Vendor(ABC):
         """See :meth:`Provider.prepare <cliproxy.providers.interface.Provider.prepare>`."""
         streams = self.asks_for_stream(call, credential.base_url)
         _fit(call, credential.endpoint)
+        address = self._known_address(call, credential, streams)
+        return UpstreamRequest("POST", address.url, address.headers, dumps(call.body), streams, address=address)
+
+    def said(self, call: UpstreamCall) -> tuple[Hashable, ...]:
+        """What of the client's own the :meth:`headers` depend on."""
+        return ()
+
+    def _known_address(self, call: UpstreamCall, credential: Credential, streams: bool) -> Address:
+        """The address that was made for the last such call: it depends on little of a request."""
+        copies = any(isinstance(value, ClientHeader) for _, value in credential.headers)
+        if copies or call.operation is not Operation.GENERATE:
+            return self._made_address(call, credential, streams)
+        key = (self.kind, call.model, streams, call.alt, self.said(call))
+        known: Address | None = credential.prepared.get(key)
+        if known is None:
+            if len(credential.prepared) >= _MOST_PREPARED:
+                credential.prepared.clear()
+            known = credential.prepared[key] = self._made_address(call, credential, streams)
+        return known
+
+    def _made_address(self, call: UpstreamCall, credential: Credential, streams: bool) -> Address:
         named = [
             ("Content-Type", "application/json"),
             ("User-Agent", USER_AGENT),
@@ -73,13 +96,8 @@ class Vendor(ABC):
             *self.authorization(credential),
             *self.headers(call, credential),
         ]
-        return UpstreamRequest(
-            "POST",
-            self._address(call, credential),
-            _overridden(named, _copied(credential.headers, call.client_headers)),
-            dumps(call.body),
-            streams,
-        )
+        headers = _overridden(named, _copied(credential.headers, call.client_headers))
+        return Address(self._address(call, credential), headers)
 
     def judge(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> ErrorDetail:
         """See :meth:`Provider.judge <cliproxy.providers.interface.Provider.judge>`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Protocol
 
 import attrs
 
@@ -54,10 +54,23 @@ class UpstreamCall:
     betas: list[str] = attrs.field(factory=list)
 
 
+@attrs.define(eq=False)
+class Address:
+    """What requests of one kind to one upstream have in common: where they go, and their headers as (name, value) in order.
+
+    :ivar sent: what whoever sends them has made of it; it is not made twice.
+    """
+
+    url: str
+    headers: list[tuple[str, str]]
+    sent: dict[Hashable, Any] = attrs.field(factory=dict)
+
+
 @attrs.define
 class UpstreamRequest:
     """An HTTP request to an upstream, whole. Headers are (name, value) in order; ``url`` holds no credential.
 
+    :ivar address: where ``url`` and ``headers`` come from, if they are those of many requests.
     :ivar streams: whether the answer is expected as a stream, whatever the client asked.
     :ivar reshape: for an answer that is not in the provider's dialect (Imagen): makes the whole 2xx body one that is.
     """
@@ -68,6 +81,7 @@ class UpstreamRequest:
     body: bytes
     streams: bool = False
     reshape: Callable[[bytes], bytes] | None = None
+    address: Address | None = None
 
 
 class Provider(Protocol):

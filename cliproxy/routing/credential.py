@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import attrs
 
@@ -53,6 +54,7 @@ class Credential:
     :ivar families: globs of the names that may be asked for without being listed; empty where the entry lists its models.
     :ivar excluded: patterns of names that are never asked for here.
     :ivar listing: where the vendor lists its models; without a shape nobody asks.
+    :ivar prepared: what was made of it for requests, and is the same for many.
     :ivar account: the file that its tokens come from and go to; empty for a key.
     """
 
@@ -81,6 +83,7 @@ class Credential:
     excluded: tuple[str, ...] = ()
     listing: Listing = Listing()
     account: str = ""
+    prepared: dict[Any, Any] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def spoken(self, dialect: str, model: str, *, embeds: bool = False) -> Credential:
         """The credential with the one way in which ``model`` is asked for a client of ``dialect``."""

@@ -22,6 +22,8 @@ _LONGEST_QUOTE = 200
 #: To find near names takes time: so much of a name is compared, with so many.
 _LONGEST_COMPARED = 64
 _MOST_COMPARED = 1000
+#: So many names are remembered with their routes.
+_MOST_RESOLVED = 4096
 
 
 def _always(candidate: Candidate) -> bool:
@@ -45,6 +47,7 @@ class Router:
             credentials if settings.unknown_models == "pass" else (), settings, learned or Learned(), facts or shipped()
         )
         self._prefix = settings.claude_models_prefix.lower()
+        self._resolved: dict[str, Route] = {}
         self._fallbacks = {name.strip().lower(): names for name, names in settings.fallback_models}
 
     def resolve(self, name: str, usable: Callable[[Candidate], bool] = _always) -> Route:
@@ -54,6 +57,9 @@ class Router:
         :raises RequestFault: 400, nobody serves the name.
         """
         name = self._meant(name)
+        known = self._resolved.get(name)
+        if known is not None and usable is _always:
+            return known
         base, suffix, candidates = self._find(name, usable)
         if not candidates:
             return self._instead(name, base, suffix, usable)
@@ -62,7 +68,12 @@ class Router:
                 candidate if candidate.suffix is not None else attrs.evolve(candidate, suffix=suffix)
                 for candidate in candidates
             )
-        return Route(name, base, suffix, candidates, self._fallbacks_of(name, base, suffix))
+        route = Route(name, base, suffix, candidates, self._fallbacks_of(name, base, suffix))
+        if usable is _always and all(candidate.listed for candidate in candidates):  # of the others more may be learnt
+            if len(self._resolved) >= _MOST_RESOLVED:
+                self._resolved.clear()
+            self._resolved[name] = route
+        return route
 
     def _instead(self, name: str, base: str, suffix: str | None, usable: Callable[[Candidate], bool]) -> Route:
         """Nobody serves ``name``: the first of its fallbacks that somebody serves stands in for it.

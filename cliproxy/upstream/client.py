@@ -112,9 +112,7 @@ class Client:
                     taker.answered(respond(self._reactor, upstream(request), scheme))
                     return begun
             try:
-                target = parse_target(request.url)
-                egress = self._egress(proxy_url, target)
-                head = self._head(request, target, egress, decode)
+                target, egress, head = self._way(request, proxy_url, decode)
             except InvalidURL as fault:
                 raise UpstreamFailure.transport(str(fault)) from None
             except ProtocolFault as fault:
@@ -157,6 +155,21 @@ class Client:
         if isIPAddress(host):
             return TCP4ClientEndpoint(self._reactor, host, port, timeout=None)  # type: ignore[arg-type]
         return NamedEndpoint(self._reactor, self._names, host, port)
+
+    def _way(self, request: UpstreamRequest, proxy_url: str, decode: bool) -> tuple[Target, Egress, bytes]:
+        """Where a request goes, by which egress, and its head."""
+        address, key = request.address, (self, proxy_url, decode)
+        known: tuple[Target, Egress, bytes] | None = None if address is None else address.sent.get(key)
+        if known is not None:
+            target, egress, head = known
+            return target, egress, b"%b%d\r\n\r\n" % (head, len(request.body))
+        target = parse_target(request.url)
+        egress = self._egress(proxy_url, target)
+        head = self._head(request, target, egress, decode)
+        length = b"Content-Length: %d\r\n\r\n" % len(request.body)
+        if address is not None and head.endswith(length):
+            address.sent[key] = target, egress, head.removesuffix(length) + b"Content-Length: "
+        return target, egress, head
 
     def _head(self, request: UpstreamRequest, target: Target, egress: Egress, decode: bool) -> bytes:
         form = target.path
