@@ -147,6 +147,7 @@ class CliproxyService(MultiService):
         )
         self.ledger = Ledger(IN_MEMORY, reactor, now)
         self.metrics = Metrics()
+        self.ledger.counted, self.metrics.before = self.metrics.count, self.ledger.tell
         self.relay.account = self._account
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
@@ -183,7 +184,6 @@ class CliproxyService(MultiService):
 
     def _account(self, record: Record, exchange: Exchange) -> None:
         self.ledger.add(record)
-        self.metrics.count(record)
         self.console.take(record)
         if self.relay.events.watched:
             self.relay.events.publish("finished", told(record))

@@ -34,7 +34,7 @@ def recent_requests(cursor: Any, now: float) -> Callable[[str], list[JSONObject]
 
 def recent_sums(cursor: Any) -> Callable[[str], JSONObject]:
     """What gives, for a credential's label, how many of its requests went well and how many did not, in all."""
-    cursor.execute("SELECT credential, sum(requests - failed), sum(failed) FROM hours GROUP BY 1")
+    cursor.execute("SELECT credential, sum(requests - failed), sum(failed) FROM days GROUP BY 1")
     found = {label: {"success": good, "failed": bad} for label, good, bad in cursor.fetchall()}
     return lambda label: found.get(label, {"success": 0, "failed": 0})
 

@@ -40,6 +40,8 @@ class Record:
     :ivar operation: what was asked for: ``generate``, ``count`` and so on.
     :ivar cancelled: the client left before the answer was whole.
     :ivar straight: the first attempt, made straightly, gave the answer.
+    :ivar route: how Amp's request was routed; empty for everybody else's.
+    :ivar session: the beginning of a digest of the conversation; empty where nobody needed to tell it apart.
     :ivar used: by number, counts and US dollars of the attempts of which they are known.
     """
 
@@ -70,6 +72,8 @@ class Record:
     cost: Cost = NO_COST
     cancelled: bool = False
     straight: bool = False
+    route: str = ""
+    session: str = ""
     used: Mapping[int, tuple[Usage, float]] = attrs.field(factory=dict)
 
     @property

@@ -10,8 +10,8 @@ from cliproxy.errors import RequestFault
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.relay.record import Record
-from cliproxy.usage.ledger import ADD_HOUR, ADD_REQUEST
-from cliproxy.usage.rows import hour_row, request_row
+from cliproxy.usage.ledger import ADD_REQUEST, add_sums
+from cliproxy.usage.rows import request_row
 
 
 def records_of(document: JSON, now: float) -> list[Record]:
@@ -80,13 +80,21 @@ def merge(cursor: Any, records: list[Record]) -> tuple[int, int]:
     for record in records:
         usage = record.usage or Usage()
         cursor.execute(
-            "SELECT 1 FROM requests WHERE abs(time - ?) < 0.001 AND key = ? AND model = ? "
+            "SELECT 1 FROM requests WHERE time BETWEEN ? AND ? AND key = ? AND model = ? "
             "AND credential = ? AND credential_id = ? AND input IS ? AND output IS ? AND (outcome = 'failed') = ? LIMIT 1",
-            (record.time, record.client, record.upstream_model, record.credential, record.credential_id, usage.input)
+            (
+                record.time - 0.001,
+                record.time + 0.001,
+                record.client,
+                record.upstream_model,
+                record.credential,
+                record.credential_id,
+                usage.input,
+            )
             + (usage.output, record.failure != ""),
         )
         if cursor.fetchone() is None:
             cursor.execute(ADD_REQUEST, request_row(record))
-            cursor.execute(ADD_HOUR, hour_row(record))
+            add_sums(cursor, [record])
             added += 1
     return added, len(records) - added

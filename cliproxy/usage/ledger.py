@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,18 @@ from twisted.python.failure import Failure
 from cliproxy.relay.record import Record
 from cliproxy.usage.allowances import Amounts
 from cliproxy.usage.database import IN_MEMORY, Database
-from cliproxy.usage.rows import ATTEMPT, GROUP, HOUR, REQUEST, SUMS, attempt_rows, hour_row, request_row
+from cliproxy.usage.rows import (
+    ATTEMPT,
+    DAY,
+    GROUP,
+    HOUR,
+    REQUEST,
+    SUMS,
+    attempt_rows,
+    hour_row,
+    request_row,
+    since_hour,
+)
 
 T = TypeVar("T")
 
@@ -26,7 +37,7 @@ BATCH: Final = 500
 MOST_WAITING: Final = 20_000
 #: So many single requests are kept where there is no file.
 KEPT_IN_MEMORY: Final = 10_000
-DAY: Final = 24 * HOUR
+_KEYS: Final = len(GROUP.split(","))
 
 
 def _insert(table: str, columns: str) -> str:
@@ -34,11 +45,44 @@ def _insert(table: str, columns: str) -> str:
 
 
 ADD_REQUEST: Final = _insert("requests", REQUEST)
-_ADD_ATTEMPT: Final = _insert("attempts", ATTEMPT)
-ADD_HOUR: Final = (
-    f"{_insert('hours', f'{GROUP}, {SUMS}')} ON CONFLICT ({GROUP}) DO UPDATE SET "
-    f"{', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS.split(', '))}"
-)
+_ADD_ATTEMPT: Final = _insert("tries", ATTEMPT)
+
+
+def _adding(table: str, group: str) -> str:
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS.split(", "))
+    return f"{_insert(table, f'{group}, {SUMS}')} ON CONFLICT ({group}) DO UPDATE SET {sums}"
+
+
+_ADD_HOUR: Final = _adding("hours", GROUP)
+_ADD_DAY: Final = _adding("days", GROUP)
+_ADD_KEY_HOUR: Final = _adding("key_hours", "hour, key")
+
+
+def _uncounted(records: list[Record]) -> None:
+    """Nobody counts them."""
+
+
+def add_sums(cursor: Any, records: Iterable[Record]) -> None:
+    """Add records to the sums of their hours, days and keys."""
+    hours = _added_up((row[:_KEYS], row[_KEYS:]) for row in map(hour_row, records))
+    days = _added_up((((key[0] // DAY * DAY, *key[1:]), sums) for key, sums in hours.items()))
+    keys = _added_up(((key[:2], sums) for key, sums in hours.items()))
+    for statement, found in ((_ADD_HOUR, hours), (_ADD_DAY, days), (_ADD_KEY_HOUR, keys)):
+        cursor.executemany(statement, [(*key, *sums) for key, sums in found.items()])
+
+
+def _added_up(rows: Iterable[tuple[tuple[Any, ...], Sequence[Any]]]) -> dict[tuple[Any, ...], list[Any]]:
+    """One of all that have the same key."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for key, values in rows:
+        sums = found.get(key)
+        if sums is None:
+            found[key] = list(values)
+        else:
+            for place, value in enumerate(values):
+                if value:
+                    sums[place] += value
+    return found
 
 
 @attrs.define
@@ -48,6 +92,7 @@ class Ledger:
     :ivar path: the file; :data:`IN_MEMORY` keeps the last requests and all sums until the process ends.
     :ivar now: Unix seconds.
     :ivar dropped: records that could not be kept.
+    :ivar counted: is given every record once, many at a time.
     """
 
     path: str
@@ -55,7 +100,9 @@ class Ledger:
     now: Callable[[], float]
     retention_days: int = 90
     dropped: int = 0
+    counted: Callable[[list[Record]], object] = _uncounted
     _waiting: list[Record] = attrs.field(factory=list)
+    _fresh: list[Record] = attrs.field(factory=list)
     _timer: IDelayedCall | None = None
     _database: Database | None = None
     _writing: Deferred[None] | None = None
@@ -67,6 +114,7 @@ class Ledger:
         """Take a record; it is written soon."""
         waiting = self._waiting
         waiting.append(record)
+        self._fresh.append(record)
         if self._timer is None:
             self._timer = self.reactor.callLater(WAIT, self._due)
         if len(waiting) >= BATCH and self._writing is None:
@@ -75,12 +123,19 @@ class Ledger:
             waiting.pop(0)
             self.dropped += 1
 
+    def tell(self) -> None:
+        """Have counted what is not yet."""
+        fresh, self._fresh = self._fresh, []
+        if fresh:
+            self.counted(fresh)
+
     def _due(self) -> None:
         self._timer = None
         self.flush()
 
     def flush(self) -> Deferred[None]:
         """Write what waits."""
+        self.tell()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -102,12 +157,12 @@ class Ledger:
     def _write(self, records: list[Record], horizon: float | None, cursor: Any) -> None:
         cursor.executemany(ADD_REQUEST, map(request_row, records))
         cursor.executemany(_ADD_ATTEMPT, [row for record in records for row in attempt_rows(record)])
-        cursor.executemany(ADD_HOUR, map(hour_row, records))
+        add_sums(cursor, records)
         if self.path == IN_MEMORY:
-            for table in ("requests", "attempts"):
+            for table in ("requests", "tries"):
                 cursor.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (KEPT_IN_MEMORY,))
         elif horizon is not None:
-            for table in ("requests", "attempts"):
+            for table in ("requests", "tries"):
                 cursor.execute(f"DELETE FROM {table} WHERE time < ?", (horizon,))
 
     def _written(self, result: Any, records: list[Record]) -> None:
@@ -149,10 +204,8 @@ class Ledger:
 
 def summed(cursor: Any, since: float, keys: frozenset[str]) -> dict[str, Amounts]:
     """What the keys of these labels have used since an hour's begin: ``usd``, ``tokens`` and ``requests``."""
-    cursor.execute(
-        "SELECT key, sum(cost_usd), sum(input + output), sum(requests) FROM hours WHERE hour >= ? GROUP BY key",
-        (int(since) // HOUR * HOUR,),
-    )
+    table, given = since_hour(since)
+    cursor.execute(f"SELECT key, sum(cost_usd), sum(input + output), sum(requests) FROM {table} GROUP BY key", given)
     return {
         key: Amounts(usd or 0.0, tokens or 0.0, requests or 0.0)
         for key, usd, tokens, requests in cursor.fetchall()

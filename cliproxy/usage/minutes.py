@@ -6,6 +6,7 @@ Times are counted in steps that grow by a fifth, so a percentile is right to a t
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from itertools import accumulate
@@ -22,12 +23,11 @@ _GROWTH: Final = math.log(1.2)
 #: The first step ends at this many seconds; there are so many steps, the last of which takes all that is longer.
 _SHORTEST: Final = 0.005
 _STEPS: Final = 64
+_ENDS: Final = tuple(_SHORTEST * math.exp(_GROWTH * step) for step in range(_STEPS - 1))
 
 
 def _step(seconds: float) -> int:
-    if seconds <= _SHORTEST:
-        return 0
-    return min(_STEPS - 1, 1 + int(math.log(seconds / _SHORTEST) / _GROWTH))
+    return bisect_left(_ENDS, seconds)
 
 
 @attrs.define

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import JSONObject
-from cliproxy.usage.rows import ATTEMPT, HOUR, REQUEST, SUMS
+from cliproxy.usage.rows import ATTEMPT, HOUR, REQUEST, SUMS, since_hour
 
 #: By what usage may be grouped, and how SQL says it.
 GROUPS: Final = {
@@ -45,14 +45,20 @@ def summary(cursor: Any, by: str, since: float, key: str | None = None) -> JSONO
     :param by: one of :data:`GROUPS`.
     :param key: the label of the only key to count; None for all.
     """
-    where = "WHERE hour >= ?" + ("" if key is None else " AND key = ?")
-    given = (int(since) // HOUR * HOUR, *(() if key is None else (key,)))
-    cursor.execute(f"SELECT {_TOTALS} FROM hours {where}", given)
+    hour = max(0, int(since)) // HOUR * HOUR
+    table, given = since_hour(since)
+    parameters: tuple[int | str, ...] = (hour,) if by == "hour" else given
+    table, where = ("key_hours", "WHERE hour >= ?") if by == "hour" else (table, "WHERE 1")
+    if key is not None:
+        where, parameters = f"{where} AND key = ?", (*parameters, key)
+    cursor.execute(f"SELECT {_TOTALS} FROM {table} {where}", parameters)
     total = _named(cursor.fetchone())
     expression, order = GROUPS[by], "1" if by in ("day", "hour") else "sum(cost_usd) DESC, sum(requests) DESC, 1"
-    cursor.execute(f"SELECT {expression}, {_TOTALS} FROM hours {where} GROUP BY 1 ORDER BY {order} LIMIT 5000", given)
+    cursor.execute(
+        f"SELECT {expression}, {_TOTALS} FROM {table} {where} GROUP BY 1 ORDER BY {order} LIMIT 5000", parameters
+    )
     groups = [{"name": row[0], **_named(row[1:])} for row in cursor.fetchall()]
-    begin = _time(max(0.0, float(given[0])))
+    begin = _time(float(hour))
     return {"since": begin, "by": by, "total": total, "groups": groups}
 
 
@@ -71,20 +77,27 @@ def recent(cursor: Any, limit: int, before: int | None = None) -> list[JSONObjec
     )
     found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for request in found:
-        cursor.execute(f"SELECT {ATTEMPT} FROM attempts WHERE request_id = ? ORDER BY number", (request["request_id"],))
-        columns = ATTEMPT.split(", ")
-        request["tries"] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        request["tries"] = _tries(cursor, request)
         request["stream"] = bool(request["stream"])
         request["time"] = _time(request["time"])
     return found
 
 
-def snapshot(cursor: Any, details: int = 10_000) -> JSONObject:
+def _tries(cursor: Any, request: JSONObject) -> list[JSONObject]:
+    columns = ATTEMPT.split(", ")
+    if request["attempt_ms"] is not None:  # the only one: the request's row says it
+        said = {"number": 0, "status": 200, "why": "answered", "ms": request["attempt_ms"]}
+        return [{name: said.get(name, request.get(name)) for name in columns}]
+    cursor.execute(f"SELECT {ATTEMPT} FROM tries WHERE request_id = ? ORDER BY number", (request["request_id"],))
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def snapshot(cursor: Any, details: int = 5_000) -> JSONObject:
     """The original's shape of ``/usage`` (management.md 3), a key's label in a key's place.
 
     :param details: so many of the newest requests are in it singly; the sums count all.
     """
-    cursor.execute(f"SELECT key, model, {_TOTALS} FROM hours GROUP BY key, model")
+    cursor.execute(f"SELECT key, model, {_TOTALS} FROM days GROUP BY key, model")
     apis: dict[str, Any] = {}
     for key, model, *sums in cursor.fetchall():
         named = _named(sums)
@@ -123,7 +136,7 @@ def _detail(time: float, source: str, index: str, counts: list[Any], failed: boo
 
 
 def _overall(cursor: Any) -> JSONObject:
-    cursor.execute(f"SELECT {_TOTALS} FROM hours")
+    cursor.execute(f"SELECT {_TOTALS} FROM days")
     total = _named(cursor.fetchone())
     found: JSONObject = {
         "total_requests": total["requests"],
@@ -132,7 +145,7 @@ def _overall(cursor: Any) -> JSONObject:
         "total_tokens": total["tokens"],
     }
     for name, expression in (("day", GROUPS["day"]), ("hour", "strftime('%H', hour, 'unixepoch')")):
-        cursor.execute(f"SELECT {expression}, sum(requests), sum(input + output) FROM hours GROUP BY 1 ORDER BY 1")
+        cursor.execute(f"SELECT {expression}, sum(requests), sum(input + output) FROM key_hours GROUP BY 1 ORDER BY 1")
         rows = cursor.fetchall()
         found[f"requests_by_{name}"] = {row[0]: row[1] for row in rows}
         found[f"tokens_by_{name}"] = {row[0]: row[2] for row in rows}
