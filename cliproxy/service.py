@@ -154,7 +154,7 @@ class CliproxyService(MultiService):
         fallback = AmpFallbackResource(self.front, self.client, keys, Access.CLIENT_KEY, reactor, self.passing)
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, self.client, keys, Access.OPTIONAL_KEY, reactor, self.passing)
-        self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor))
+        self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor), since=now())
         managed, self.management_table = whole(
             Parts(
                 front=self.front,
@@ -244,7 +244,7 @@ class CliproxyService(MultiService):
         """Put a compiled configuration in force."""
         settings = snapshot.settings
         self.listener.move(settings)
-        self.relay.snapshot = snapshot
+        self.relay.snapshot, self.config_file.since = snapshot, self.now()
         self.site.limits = _limits(settings)
         self.budget.limit = settings.max_bodies_mb * _MIB
         self.pool.keep([credential.id for credential in snapshot.credentials])

@@ -120,6 +120,8 @@ def makeService(options: Options) -> IService:
         kept_requests(daemon, folder, reactor).setServiceParent(whole)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
+    else:
+        ControlSocket(daemon, reactor).setServiceParent(whole)
     Signals(reactor, actions, daemon.hurry).setServiceParent(whole)
     Collector().setServiceParent(whole)
     lighten(reactor)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+import attrs
 from twisted.internet.task import Clock
 from twisted.python import usage
 
@@ -24,16 +26,18 @@ from cliproxy.daemon.control_socket import socket_path
 from cliproxy.daemon.discovering import lists_path
 from cliproxy.daemon.state_file import StateFile, state_path
 from cliproxy.discovery import lists_file
-from cliproxy.errors import CliproxyError
+from cliproxy.errors import CliproxyError, SettingsError
 from cliproxy.jsontypes import InvalidJSON, JSONObject, loads
 from cliproxy.management.explain import explanation, rendered
 from cliproxy.pool.pool import Pool
 from cliproxy.routing.learned import Learned
 from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.demo import kept_demo_settings
 from cliproxy.settings.load import load
 from cliproxy.settings.model import DIALECTS, Settings
 
 _ANSWER_SECONDS = 10.0
+DEFAULT_CONFIG = "config.yaml"
 
 
 class NotRunning(CliproxyError):
@@ -125,7 +129,7 @@ def _event(block: bytes) -> tuple[str, JSONObject] | None:
 class Configured(usage.Options):
     """Options of a command that reads the configuration the daemon runs with."""
 
-    optParameters: ClassVar[list[list[Any]]] = [["config", "c", "config.yaml", "The daemon's configuration file"]]
+    optParameters: ClassVar[list[list[Any]]] = [["config", "c", DEFAULT_CONFIG, "The daemon's configuration file"]]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Options may stand behind the arguments, where one writes them."""
@@ -135,6 +139,60 @@ class Configured(usage.Options):
 
     def settings(self) -> Settings:
         return load(Path(self["config"]), environ=os.environ).settings
+
+    def found(self) -> Found:
+        """Where the daemon is, even if its file is broken now, or it is the demo and has none."""
+        path = Path(self["config"]).absolute()
+        if not path.exists() and self["config"] == DEFAULT_CONFIG:
+            return Found(None, kept_demo_settings())
+        try:
+            return Found(path, load(path, environ=os.environ).settings)
+        except SettingsError as error:
+            return Found(path, attrs.evolve(Settings(), auth_dir=_stated_auth_dir(path)), error)
+
+
+@attrs.frozen
+class Found:
+    """The configuration that a command was given.
+
+    :ivar path: None for the demo, which has none.
+    :ivar settings: of a file that is broken only what leads to the daemon.
+    """
+
+    path: Path | None
+    settings: Settings
+    broken: SettingsError | None = None
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return "no configuration file (the demo)" if self.path is None else str(self.path)
+
+    def answering(self) -> str:
+        """Which configuration the running daemon answers with, for the end of its answer.
+
+        :raises NotRunning: none answers, or one that runs with another file.
+        """
+        told = ask(self.settings, "GET", "/v0/management/configuration", {})
+        theirs = told["file"]
+        if (theirs is None) != (self.path is None) or os.path.realpath(theirs or "") != os.path.realpath(
+            self.path or ""
+        ):
+            name = theirs or "no configuration file (the demo)"
+            raise NotRunning(f"the daemon at {socket_path(self.settings)} runs with {name}, not with {self.name}")
+        since = datetime.fromtimestamp(told["since"], UTC)
+        broken = "" if self.broken is None else f"; the file is broken now: {self.broken.problems[0]}"
+        return f"the running daemon, with {self.name} as it was at {since:%Y-%m-%d %H:%M:%S}Z{broken}"
+
+
+def _stated_auth_dir(path: Path) -> Path:
+    """``auth-dir`` in a file that cannot be read as a whole."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return Settings().auth_dir
+    stated = re.search(r"(?m)^[\"']?auth-dir[\"']?\s*:\s*[\"']?([^\"'#\n]+)", text)
+    return Path(stated[1].strip()).expanduser().absolute() if stated else Settings().auth_dir
 
 
 def quota_line(window: JSONObject) -> str:
@@ -167,19 +225,22 @@ class Explain(Configured):
             raise usage.UsageError("--dialect is one of openai, responses, claude, gemini")
 
     def run(self, terminal: Terminal) -> int:
-        settings = self.settings()
-        told, source = self._live(settings) if not self["offline"] else (None, "")
+        found = self.found()
+        told, source = (None, "no daemon was asked") if self["offline"] else self._live(found)
         if told is None:
-            told, source = self._offline(settings, terminal.now()), "from the configuration; no daemon was asked"
-        print(rendered(told) + f"({source})", file=terminal.out)
+            if found.broken is not None:
+                raise found.broken
+            told, source = self._offline(found.settings, terminal.now()), f"{found.name} alone; {source}"
+        print(rendered(told) + f"(from {source})", file=terminal.out)
         return 1 if "error" in told else 0
 
-    def _live(self, settings: Settings) -> tuple[JSONObject | None, str]:
+    def _live(self, found: Found) -> tuple[JSONObject | None, str]:
         query = {"model": self.model, "dialect": self["dialect"], "client-key": self["key"]}
         try:
-            return ask(settings, "GET", "/v0/management/explain", query), "from the running daemon"
-        except NotRunning:
-            return None, ""
+            source = found.answering()
+            return ask(found.settings, "GET", "/v0/management/explain", query), source
+        except NotRunning as error:
+            return None, f"no daemon was asked: {error}"
 
     def _offline(self, settings: Settings, wall: float) -> JSONObject:
         pool = Pool()
@@ -206,16 +267,17 @@ class Cooldowns(Configured):
         self.verb = words[0] if words else "list"
 
     def run(self, terminal: Terminal) -> int:
-        path = "/v0/management/cooldowns"
+        path, found = "/v0/management/cooldowns", self.found()
+        print(f"(from {found.answering()})", file=terminal.err)
         if self.verb == "clear":
             query = {name: self[name] for name in ("credential", "model") if self[name] is not None}
-            print(f"{ask(self.settings(), 'DELETE', path, query)['cleared']} cleared", file=terminal.out)
+            print(f"{ask(found.settings, 'DELETE', path, query)['cleared']} cleared", file=terminal.out)
             return 0
-        for cooling in ask(self.settings(), "GET", path, {})["cooldowns"]:
+        for cooling in ask(found.settings, "GET", path, {})["cooldowns"]:
             if self["credential"] in (None, cooling["credential"]) and self["model"] in (None, cooling["model"]):
                 what = f"{cooling['credential']} {cooling['model'] or '(all its models)'}"
                 print(f"{what}: {cooling['reason']} ({cooling['status']}) until {cooling['until']}", file=terminal.out)
-        for window in ask(self.settings(), "GET", "/v0/management/quota", {})["quota"]:
+        for window in ask(found.settings, "GET", "/v0/management/quota", {})["quota"]:
             if self["credential"] in (None, window["credential"]) and self["model"] in (None, window["model"]):
                 print(
                     f"{window['credential']} {window['model'] or '(all its models)'}: {quota_line(window)}",

@@ -35,6 +35,12 @@ class ConfigRoutes:
         """The configuration in force."""
         return Answer(settings_shape(call.snapshot.settings))
 
+    @app.managed("configuration")
+    def standing(self, call: Call) -> Answer:
+        """Which file is in force (null: the demo has none), and since when, in Unix seconds."""
+        path = self.file.path
+        return Answer({"file": None if path is None else str(path), "since": self.file.since})
+
     @app.managed("config.yaml", v8="config.yaml", gives="application/yaml")
     def text(self, call: Call) -> Answer:
         """The file as it is."""

@@ -74,6 +74,7 @@ class ConfigFile:
     :ivar aside: runs what takes long where it holds up nobody.
     :ivar apply: has it read again; says whether it is in force, at once or later.
     :ivar revision: how often it was written here.
+    :ivar since: when what it says came into force, in Unix seconds.
     """
 
     path: Path | None
@@ -82,6 +83,7 @@ class ConfigFile:
     aside: Callable[[Callable[[], Any]], Deferred[Any]]
     apply: Callable[[], Any] = lambda: True
     revision: int = 0
+    since: float = 0.0
     _one_at_a_time: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
