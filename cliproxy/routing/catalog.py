@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import attrs
 
@@ -21,13 +22,38 @@ _NOTHING = Learned()
 _OWNERS = {"gemini": "google", "vertex": "google", "claude": "anthropic", "codex": "openai", "demo": "cliproxy"}
 
 
-class Catalog:
-    """An immutable index. Names are found in any case of letters and listed as written."""
+#: So many candidates are remembered; more are made anew when their names are asked for.
+_MOST_MADE: Final = 250_000
 
-    def __init__(self, candidates: dict[str, tuple[Candidate, ...]], listed: Sequence[ModelInfo]) -> None:
-        self._candidates = candidates
+
+@attrs.frozen(eq=False)
+class _Offer:
+    """What all candidates of one name and one group have in common."""
+
+    model: str
+    suffix: str | None
+    alias: str
+    info: ModelInfo
+    renames: bool = False
+
+
+@attrs.frozen(eq=False)
+class _Group:
+    """Credentials that offer the same, each with its place in the configuration: thousands of keys of one vendor are one."""
+
+    members: list[tuple[int, Credential]] = attrs.field(factory=list)
+
+
+class Catalog:
+    """An index. Names are found in any case of letters and listed as written; who serves one is put together when it is first
+    asked for."""
+
+    def __init__(self, offers: dict[str, list[tuple[_Group, _Offer]]], listed: Sequence[ModelInfo]) -> None:
+        self._offers = offers
+        self._made: dict[str, tuple[Candidate, ...]] = {}
+        self._count = 0
         self._dated: dict[str, list[str]] = {}
-        for name in candidates:
+        for name in offers:
             self._dated.setdefault(undated(name), []).append(name)
         self._listed = sorted(listed, key=lambda info: info.id)
         self._by_age = sorted(listed, key=lambda info: -info.created)
@@ -46,21 +72,37 @@ class Catalog:
         :param facts: context windows; those that are shipped when None.
         :param now: Unix seconds: the ``created`` of models named in the configuration (models.md 2).
         """
-        by_name: dict[str, list[Candidate]] = {}
+        groups: dict[object, _Group] = {}
+        for place, credential in enumerate(credentials):
+            groups.setdefault(_kind(credential, learned), _Group()).members.append((place, credential))
+        offers: dict[str, list[tuple[_Group, _Offer]]] = {}
         listed: dict[str, ModelInfo] = {}
-        for credential in credentials:
-            for candidate in _offers(credential, now, learned, facts or shipped()):
-                for name in _public_names(candidate.alias, credential.prefix, settings.force_model_prefix):
-                    by_name.setdefault(name.lower(), []).append(candidate)
-                    listed[name] = attrs.evolve(candidate.info, id=name)
-        return cls({name: tuple(found) for name, found in by_name.items()}, list(listed.values()))
+        for group in sorted(groups.values(), key=lambda group: group.members[-1][0]):
+            credential = group.members[-1][1]
+            for offer in _offered(credential, now, learned, facts or shipped()):
+                for name in _public_names(offer.alias, credential.prefix, settings.force_model_prefix):
+                    offers.setdefault(name.lower(), []).append((group, offer))
+                    listed[name] = attrs.evolve(offer.info, id=name)
+        return cls(offers, list(listed.values()))
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Who serves ``name`` (a base name, prefix and all), in configuration order; empty when nobody does.
 
         Each candidate's ``suffix`` is its configured name's own, or None.
         """
-        return self._candidates.get(name.lower(), ())
+        key = name.lower()
+        made = self._made.get(key)
+        if made is None:
+            offers = self._offers.get(key)
+            if offers is None:
+                return ()
+            made = _candidates(offers)
+            self._count += len(made)
+            if self._count > _MOST_MADE:
+                self._made.clear()
+                self._count = len(made)
+            self._made[key] = made
+        return made
 
     def same_model(self, name: str) -> tuple[Candidate, ...]:
         """Who serves ``name`` under another date, or under none: these are names of one model. The newest date of several."""
@@ -70,7 +112,7 @@ class Catalog:
             for other in self._dated.get(undated(key), ())
             if key in (undated(key), other) or other == undated(key)
         ]
-        return self._candidates[max(others)] if others else ()
+        return self.candidates(max(others)) if others else ()
 
     def listed(self) -> list[ModelInfo]:
         """Every name that can be asked for, sorted by id."""
@@ -84,18 +126,43 @@ class Catalog:
         return None
 
 
-def _offers(credential: Credential, now: int, learned: Learned, facts: FactTable) -> Iterator[Candidate]:
+def _kind(credential: Credential, learned: Learned) -> object:
+    """What is equal in credentials that offer the same."""
+    listed = learned.listed(credential) if credential.families else None
+    return (
+        credential.serves,
+        credential.families,
+        credential.excluded,
+        credential.prefix,
+        credential.vendor,
+        _owner(credential),
+        id(listed),
+        learned.worked(credential) if credential.families else (),
+    )
+
+
+def _candidates(offers: Sequence[tuple[_Group, _Offer]]) -> tuple[Candidate, ...]:
+    found = [
+        (place, order, Candidate(credential, o.model, o.suffix, o.alias, o.info, renames=o.renames))
+        for order, (group, o) in enumerate(offers)
+        for place, credential in group.members
+    ]
+    found.sort(key=lambda each: each[:2])
+    return tuple(candidate for _, _, candidate in found)
+
+
+def _offered(credential: Credential, now: int, learned: Learned, facts: FactTable) -> Iterator[_Offer]:
     listed = learned.listed(credential) if credential.families else None
     if listed is None:
         yield from _configured(credential, now)
     else:
         for info in listed:
             if not left_out(credential.excluded, info.id):
-                yield Candidate(credential, info.id, None, info.id, described(credential, info.id, facts, info))
+                yield _Offer(info.id, None, info.id, described(credential, info.id, facts, info))
     known_by_list = {info.id for info in listed or ()}
     for name in learned.worked(credential) if credential.families else ():
         if name not in known_by_list and not left_out(credential.excluded, name):
-            yield Candidate(credential, name, None, name, described(credential, name, facts))
+            yield _Offer(name, None, name, described(credential, name, facts))
 
 
 def described(credential: Credential, name: str, facts: FactTable, listed: ModelInfo | None = None) -> ModelInfo:
@@ -122,11 +189,11 @@ def _described(owner: str, vendor: str, name: str, table: FactTable, listed: Mod
     )
 
 
-def _configured(credential: Credential, now: int) -> Iterator[Candidate]:
+def _configured(credential: Credential, now: int) -> Iterator[_Offer]:
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)
         info = _info(served, model, _owner(credential), now)
-        yield Candidate(credential, model, suffix, served.alias, info, renames=served.renames)
+        yield _Offer(model, suffix, served.alias, info, served.renames)
 
 
 @functools.lru_cache(maxsize=8192)

@@ -104,7 +104,7 @@ def _keyed(
                 channel=provider,
                 key=key,
                 base_url=base_url,
-                serves=served(entry.models, entry.excluded_models, CATALOGUE[provider]),
+                serves=served(entry.models, entry.excluded_models, provider),
                 weight=entry.weight,
                 proxy_url=entry.proxy_url or settings.proxy_url,
                 **of_entry(entry),
@@ -134,6 +134,7 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
         return []
     channel = entry.name.strip().lower() or "openai-compatibility"
     kind = f"openai-compatibility:{channel}"
+    offered = _compat_served(entry.models)
     return [
         Credential(
             id=credential_id(kind, *_compat_parts(entry, key)),
@@ -142,7 +143,7 @@ def _compat(settings: Settings, entry: CompatEntry) -> list[Credential]:
             channel=channel,
             key=Secret(key.api_key.reveal().strip()),
             base_url=base_url,
-            serves=_compat_served(entry.models),
+            serves=offered,
             weight=key.weight,
             proxy_url=key.proxy_url or settings.proxy_url,
             **of_entry(entry),
@@ -184,25 +185,31 @@ def _compat_served(entries: Sequence[ModelEntry]) -> tuple[Served, ...]:
 def _distinct(credentials: Iterable[Credential]) -> tuple[Credential, ...]:
     """Tell repeated ids (``-1``, ``-2``) and repeated labels (``#2``, ``#3``) apart; the first of each keeps its name, so
     a key added at the end renames nothing."""
-    ids: set[str] = set()
-    labels: set[str] = set()
+    ids, labels = _Names("-", 1), _Names("#", 2)
     return tuple(
-        attrs.evolve(
-            credential,
-            id=_unused(credential.id, ids, "-", 1),
-            label=_unused(credential.label, labels, "#", 2),
-        )
+        attrs.evolve(credential, id=ids.unused(credential.id), label=labels.unused(credential.label))
         for credential in credentials
     )
 
 
-def _unused(name: str, taken: set[str], mark: str, number: int) -> str:
-    fresh = name
-    while fresh.lower() in taken:
-        fresh = f"{name}{mark}{number}"
-        number += 1
-    taken.add(fresh.lower())
-    return fresh
+@attrs.define
+class _Names:
+    """Names of which none is given twice, in any case of letters."""
+
+    mark: str
+    first: int
+    taken: set[str] = attrs.field(factory=set)
+    following: dict[str, int] = attrs.field(factory=dict)
+
+    def unused(self, name: str) -> str:
+        """The name itself, or with the first number that nobody has."""
+        fresh, number = name, self.following.get(name.lower(), self.first)
+        while fresh.lower() in self.taken:
+            fresh = f"{name}{self.mark}{number}"
+            number += 1
+        self.following[name.lower()] = number
+        self.taken.add(fresh.lower())
+        return fresh
 
 
 def _demo_credentials(environment: Mapping[str, str]) -> list[Credential]:
@@ -213,7 +220,7 @@ def _demo_credentials(environment: Mapping[str, str]) -> list[Credential]:
         channel="demo",
         key=NO_SECRET,
         base_url="demo:",
-        serves=served((), (), CATALOGUE["demo"]),
+        serves=served((), (), "demo"),
     )
     made = [demo]
     for name in environment_keys(environment):

@@ -41,33 +41,44 @@ class Learned:
         self._lists: dict[str, tuple[ModelInfo, ...]] = {}
         self._worked: dict[str, dict[str, None]] = {}
         self._absent: dict[tuple[str, str], float] = {}
+        self._lacked: dict[str, float] = {}
+        self._sources: dict[str, str] = {}
 
     def listed(self, credential: Credential) -> Sequence[ModelInfo] | None:
         """The vendor's list for this credential, else for another at the same address; None while there is none."""
         own = self._lists.get(credential.id)
         return self._lists.get(credential.listing.path) if own is None and credential.listing.path else own
 
-    def worked(self, credential: Credential) -> Sequence[str]:
-        """Names that were served though no list held them."""
-        return tuple(self._worked.get(credential.id, ()))
+    def worked(self, credential: Credential) -> tuple[str, ...]:
+        """Names that were served at its address though no list held them."""
+        return tuple(self._worked.get(credential.base_url, ()))
+
+    def lacked(self, model: str) -> bool:
+        """Whether anybody said so, not long ago, of a model of this name."""
+        return bool(self._lacked) and self._lacked.get(model.lower(), 0.0) > self._seconds()
 
     def absent(self, credential: Credential, model: str) -> bool:
         """Whether the vendor said, not long ago, that it has no such model."""
         return self._absent.get((credential.id, model.lower()), 0.0) > self._seconds()
 
     def learn_list(self, credential: Credential, models: tuple[ModelInfo, ...]) -> None:
-        """The vendor's list, which holds for its other credentials at the address until they have their own."""
-        for key in (credential.id, credential.listing.path):
-            if self._lists.get(key) != models and (key == credential.id or key not in self._lists or not models):
-                self._lists[key] = models
-                self.changed()
+        """The vendor's list, which holds for its other credentials at the address until they have one that differs."""
+        path, before = credential.listing.path, self.listed(credential)
+        if self._sources.setdefault(path, credential.id) == credential.id and self._lists.get(path) != models:
+            self._lists[path] = models
+        if self._lists.get(path) == models:
+            self._lists.pop(credential.id, None)
+        else:
+            self._lists[credential.id] = models
+        if before != models:
+            self.changed()
 
     def note(self, candidate: Candidate, status: int) -> None:
         """A candidate's answer: a name that was passed as it was written was served (200), or is not known there (404)."""
         if status == 404:
             self._learn_absence(candidate.credential, candidate.model)
         elif status == 200 and not candidate.listed:
-            names = self._worked.setdefault(candidate.credential.id, {})
+            names = self._worked.setdefault(candidate.credential.base_url, {})
             if candidate.model not in names and len(names) < _MOST_LEARNT:
                 names[candidate.model] = None
                 self.changed()
@@ -76,10 +87,12 @@ class Learned:
         now = self._seconds()
         if len(self._absent) >= _MOST_ABSENT:
             self._absent = {key: until for key, until in self._absent.items() if until > now}
+            self._lacked = {name: until for name, until in self._lacked.items() if until > now}
         if len(self._absent) < _MOST_ABSENT:
             self._absent[credential.id, model.lower()] = now + ABSENT_SECONDS
-        if model in self._worked.get(credential.id, ()):
-            del self._worked[credential.id][model]
+            self._lacked[model.lower()] = now + ABSENT_SECONDS
+        if model in self._worked.get(credential.base_url, ()):
+            del self._worked[credential.base_url][model]
             self.changed()
 
     def restore(self, lists: Mapping[str, tuple[ModelInfo, ...]]) -> None:

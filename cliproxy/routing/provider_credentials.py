@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from cliproxy.routing.credential import Credential, credential_id
-from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.serving import of_entry, readable, served
 from cliproxy.settings.model import ProviderEntry, ProviderKey, Secret, Settings
 from cliproxy.settings.provider_checks import words
@@ -21,7 +20,7 @@ _PLAIN: Final = {
     "gemini": (Lane("gemini", "gemini"), Listing("gemini", "/v1beta/models")),
 }
 #: What is listed of a vendor until its own list has come.
-_CATALOGUES: Final = {preset: CATALOGUE[kind] for kind, preset in OF_KIND.items()}
+_CATALOGUES: Final = {preset: kind for kind, preset in OF_KIND.items()}
 
 
 def provider_credentials(settings: Settings, entry: ProviderEntry) -> Iterator[Credential]:
@@ -56,7 +55,7 @@ def _credential(settings: Settings, entry: ProviderEntry, preset: Preset, name: 
         channel=name.lower(),
         key=Secret(secret),
         base_url=root if len(lanes) > 1 else root + lanes[0].base,
-        serves=served(entry.models, entry.excluded_models, _CATALOGUES.get(preset.name, ())),
+        serves=served(entry.models, entry.excluded_models, _CATALOGUES.get(preset.name, "")),
         weight=key.weight,
         proxy_url=key.proxy_url or settings.proxy_url,
         **of_entry(entry),

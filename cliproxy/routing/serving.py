@@ -3,11 +3,13 @@ less ``excluded-models``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from cliproxy.routing.capability import Capability, ModelInfo
+from cliproxy.routing.capability import Capability
 from cliproxy.routing.credential import Served
+from cliproxy.routing.known_models import CATALOGUE
 from cliproxy.routing.thinking import parse_suffix
 from cliproxy.settings.model import CompatEntry, KeyEntry, ModelEntry, ProviderEntry
 
@@ -26,14 +28,19 @@ def of_entry(entry: KeyEntry | CompatEntry | ProviderEntry) -> dict[str, Any]:
     }
 
 
-def served(
-    entries: Sequence[ModelEntry], excluded: Sequence[str], catalogue: Sequence[ModelInfo] = ()
-) -> tuple[Served, ...]:
-    """The entry's own models, or else the vendor's; without the excluded ones. Of equal ids the first stands."""
-    if entries:
-        offered = [named(entry) for entry in entries if entry.name]
-    else:
-        offered = [Served(info.id, info.id) for info in catalogue]
+def served(entries: Sequence[ModelEntry], excluded: Sequence[str], catalogue: str = "") -> tuple[Served, ...]:
+    """The entry's own models, or else the ``catalogue``'s, without the excluded ones. Of equal ids the first stands."""
+    if not entries:
+        return _catalogued(catalogue, tuple(excluded))
+    return _first_of_each((named(entry) for entry in entries if entry.name), excluded)
+
+
+@lru_cache(maxsize=512)
+def _catalogued(catalogue: str, excluded: tuple[str, ...]) -> tuple[Served, ...]:
+    return _first_of_each((Served(info.id, info.id) for info in CATALOGUE.get(catalogue, ())), excluded)
+
+
+def _first_of_each(offered: Iterable[Served], excluded: Sequence[str]) -> tuple[Served, ...]:
     kept: dict[str, Served] = {}
     for each in offered:
         if not left_out(excluded, each.alias, parse_suffix(each.name)[0]):
