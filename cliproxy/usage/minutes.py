@@ -19,15 +19,13 @@ from cliproxy.relay.record import Record
 from cliproxy.usage.rows import outcome, spent
 
 KEPT: Final = 60
-_GROWTH: Final = math.log(1.2)
+_GROWTH: Final = 1.2
 #: The first step ends at this many seconds; there are so many steps, the last of which takes all that is longer.
 _SHORTEST: Final = 0.005
 _STEPS: Final = 64
-_ENDS: Final = tuple(_SHORTEST * math.exp(_GROWTH * step) for step in range(_STEPS - 1))
 
 
-def _step(seconds: float) -> int:
-    return bisect_left(_ENDS, seconds)
+_ENDS: Final = [_SHORTEST * _GROWTH**step for step in range(_STEPS - 1)]
 
 
 @attrs.define
@@ -39,7 +37,7 @@ class Times:
 
     def add(self, seconds: float) -> None:
         """Count one."""
-        self.counts[_step(seconds)] += 1
+        self.counts[bisect_left(_ENDS, seconds)] += 1
         self.total += 1
 
     def percentile(self, share: float) -> float | None:
@@ -48,7 +46,7 @@ class Times:
             return None
         wanted = max(1, math.ceil(self.total * share))
         step = next(step for step, so_far in enumerate(accumulate(self.counts)) if so_far >= wanted)
-        return round(_SHORTEST * math.exp(_GROWTH * max(0.0, step - 0.5)) * 1000, 1)
+        return round(_SHORTEST * _GROWTH ** max(0.0, step - 0.5) * 1000, 1)
 
 
 @attrs.define
@@ -74,22 +72,21 @@ class Minute:
 
     def count(self, record: Record) -> None:
         """Take in one record."""
-        how = outcome(record)
-        if how == "ok":
-            if len(record.attempts) > 1:
-                self.over += 1
-            else:
-                self.ok += 1
+        how, once = outcome(record), len(record.attempts) < 2
+        if how == "failed":
+            self.failed += 1
         elif how == "cancelled":
             self.left += 1
+        elif once:
+            self.ok += 1
         else:
-            self.failed += 1
+            self.over += 1
         usage = record.usage
         if usage is not None:
             self.input += usage.input or 0
             self.cached += usage.cached or 0
             self.output += usage.output or 0
-        self.usd += spent(record)
+        self.usd += record.cost.spent if once else spent(record)
         self.whole.add(record.seconds)
         if record.first is not None:
             self.first.add(record.first)

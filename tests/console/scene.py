@@ -218,10 +218,11 @@ def vendors(pace: float = 0.05) -> Iterator[_Vendor]:
 
 
 @contextmanager
-def open_scene(directory: Path, make: Callable[[str], dict[str, Any]]) -> Iterator[Scene]:
+def open_scene(directory: Path, make: Callable[[str], dict[str, Any]], sign: str = "/readyz") -> Iterator[Scene]:
     """Start the vendors and the daemon.
 
     :param make: gives the settings, from the vendors' base URL.
+    :param sign: :class:`Daemon`'s.
     """
     with vendors() as vendor:
         settings = {
@@ -231,7 +232,7 @@ def open_scene(directory: Path, make: Callable[[str], dict[str, Any]]) -> Iterat
             "drain-seconds": 2,
             **make(vendor.url),
         }
-        with Daemon(settings, directory, (CONSOLE_KEY, SECRET)) as daemon:
+        with Daemon(settings, directory, (CONSOLE_KEY, SECRET), sign=sign) as daemon:
             scene = Scene(daemon, vendor.gate)
             try:
                 yield scene

@@ -393,6 +393,33 @@ def test_a_page_of_text_is_text(stage: Stage) -> None:
     assert stage.page.run("document.getElementById('evil')") is None
 
 
+def test_an_empty_daemon(stage: Stage) -> None:
+    """Without credentials, keys or requests every view says what there is not, and what to do."""
+    nothing: dict[str, Any] = {"api-keys": []}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open_scene(Path(directory), lambda _: nothing, sign="/healthz") as scene,
+    ):
+        empty = Stage(scene, stage.page)
+        empty.log_in()
+        empty.sees("#gist", "No credential is configured")
+        for view, words in (
+            ("credentials", "cliproxy presets"),
+            ("requests", "No request has come yet"),
+            ("usage", "Nothing was used"),
+            ("keys", "No client keys are configured"),
+            ("configuration", "no model can be served"),
+        ):
+            empty.view(view)
+            empty.sees(f"#{view}", words)
+        empty.view("explain")
+        empty.explain("gpt-5.2")
+        empty.sees("#explained", "unknown provider")
+        assert stage.page.complaints == []
+        stage.page.go(stage.url)
+        stage.page.asked.clear()
+
+
 def test_the_daemon_goes_and_comes_back(stage: Stage) -> None:
     """The page says so, keeps what it has shown, and goes on by itself, with the same session."""
     stage.log_in()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlencode
 
 import bcrypt
@@ -14,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cliproxy.console.feed import MOST_ENDED
 from cliproxy.front.operators import FORGIVEN
 from cliproxy.front.sessions import LASTS
+from cliproxy.settings.demo import demo_settings
 from cliproxy.settings.model import ClientKey, KeyEntry, RemoteManagement, Secret
 from tests.support.bodies import CHAT
 from tests.support.settings import compat, settings
@@ -71,6 +74,18 @@ class Doors(Console):
                 self.assertEqual(self.get(path).status, 404, path)
             self.assertEqual(self.enter("").status, 404)
             self.assertEqual(self.enter(SECRET).status, 404)
+
+    def test_demo(self) -> None:
+        """In the demo the one key that is printed opens it, from this machine."""
+        home = Path(self.mktemp())
+        with mock.patch.dict("os.environ", {"HOME": str(home)}), mock.patch.object(Path, "home", lambda: home):
+            made = demo_settings(None, None, random.Random(1))
+        self.world = World(made)
+        self.addCleanup(self.world.close)
+        key = made.api_keys[0].key.reveal()
+        self.assertEqual([self.enter(key).status, self.enter("guess").status], [303, 401])
+        self.assertEqual(self.enter(key, peer="192.0.2.1").status, 403)
+        self.assertEqual(self.get("/v0/management/config", {"X-Management-Key": key}).status, 404)
 
     def test_elsewhere(self) -> None:
         """From another machine only with allow-remote, whatever address is claimed."""

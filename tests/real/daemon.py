@@ -31,6 +31,7 @@ class Daemon:
     :param directory: where its files go.
     :param secrets: what must never show in its log.
     :param prefix: the words of a command that starts it, when it is not started plainly.
+    :param sign: what answers 200 when it has started; one without credentials is never ready.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class Daemon:
         directory: Path,
         secrets: tuple[str, ...] = (),
         prefix: tuple[str, ...] = (),
+        sign: str = "/readyz",
     ) -> None:
         self._prefix = prefix
+        self._sign = sign
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = CLIENT_KEY
@@ -161,7 +164,7 @@ class Daemon:
     def _ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", self._sign)
             return connection.getresponse().status == 200
         except OSError:
             return False
