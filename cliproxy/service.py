@@ -169,7 +169,7 @@ class CliproxyService(MultiService):
                 reread=self.reread,
             )
         )
-        self.console = Feed(self.front, self.failover, self.config_file, reactor, now())
+        self.console = Feed(self.front, self.failover, self.config_file, self.tokens, reactor, now())
         console = ConsoleRoutes(self.front, self.failover, self.console, self.ledger, reactor.seconds, _aside(reactor))
         managed.append(((b"/console",), console.app))
         managed.append(((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app))

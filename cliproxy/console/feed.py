@@ -14,9 +14,11 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall
 
 from cliproxy import __version__
+from cliproxy.accounts.tokens import Tokens
 from cliproxy.failover.failover import Failover
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSON, JSONObject
+from cliproxy.management.accounts import quota_states
 from cliproxy.management.editing import ConfigFile
 from cliproxy.management.numbers import cooling_states, credential_states, key_states
 from cliproxy.relay.events import Events
@@ -29,7 +31,7 @@ from cliproxy.usage.rows import told
 PERIOD: Final = 0.25
 ALIVE: Final = 5.0
 #: Parts of a frame that are large come less often: (name, seconds).
-_SLOW: Final = {"cooling": 1.0, "load": 1.0, "keys": 2.0}
+_SLOW: Final = {"cooling": 1.0, "load": 1.0, "keys": 2.0, "quota": 5.0, "accounts": 5.0}
 #: Requests that a frame holds at most, of those under way and of those that ended.
 MOST_RUNNING: Final = 40
 MOST_ENDED: Final = 8
@@ -37,6 +39,8 @@ MOST_ENDED: Final = 8
 REMEMBERED: Final = 100
 #: So many names of a credential's models, of a credential's cool-downs and of a request's losses.
 _MOST_NAMES: Final = 12
+#: So many of a credential's quotas.
+_MOST_WINDOWS: Final = 3
 
 
 @attrs.define(slots=False, eq=False)
@@ -49,6 +53,7 @@ class Feed:
     front: Front
     failover: Failover
     file: ConfigFile
+    tokens: Tokens
     reactor: Any
     started: float
     minutes: Minutes = attrs.field(init=False)
@@ -76,6 +81,9 @@ class Feed:
         """Everything, for a page that opens. From then on it is sent frames."""
         if self._call is None:
             self._begin()
+        for name in ("running", *_SLOW):
+            if name != "quota":  # of which only changes are told
+                self._told.pop(name, None)  # what has changed back by the next frame is to be told all the same
         snapshot, ahead = self.front.snapshot, self._ahead()
         return {
             "daemon": self._daemon(),
@@ -138,20 +146,22 @@ class Feed:
         return [id(snapshot.settings), id(snapshot.credentials), id(snapshot.catalog)]
 
     def _frame(self) -> JSONObject:
-        now, frame = self.reactor.seconds(), {}
+        now: float = self.reactor.seconds()
+        frame: JSONObject = {}
         for name in ("running", *_SLOW):
             if now >= self._due.get(name, 0.0):
                 part = self._part(name)
                 if self._told.get(name) != part:
-                    self._told[name] = frame[name] = part
+                    frame[name] = _changed(self._told.get(name), part) if name == "quota" else part
+                    self._told[name] = part
                     self._due[name] = now + _SLOW.get(name, 0.0)
         new = self._count - self._told_count
         if new:
             shown = min(new, MOST_ENDED, len(self._ended))
             frame["ended"] = [_record(record) for record in list(self._ended)[-shown:]]
             frame["unshown"] = new - shown
-            frame["minutes"] = self.minutes.told(self._minute)
-            self._minute = frame["minutes"][-1]["start"] if frame["minutes"] else 0
+            frame["minutes"] = minutes = self.minutes.told(self._minute)
+            self._minute = minutes[-1]["start"] if minutes else 0
             self._told_count = self._count
         return frame
 
@@ -165,15 +175,45 @@ class Feed:
         if name == "load":
             pool = self.failover.pool
             return {each.id: load for each in snapshot.credentials if (load := pool.in_flight(each.id))}
+        if name == "quota":
+            return self._quota()
+        if name == "accounts":
+            accounts = [each.id for each in snapshot.credentials if each.account]
+            states = {each: self.tokens.told(each) for each in accounts}
+            return {each: state for each, state in states.items() if state["problem"]}
         if name == "cooling":
             found = cooling_states(self.failover.pool, self._ahead())
             return {each: cooldowns[:_MOST_NAMES] for each, cooldowns in found.items()}
         return key_states(snapshot, self.front)
 
+    def _quota(self) -> dict[str, JSON]:
+        """The windows of each credential of which the least is left, rounded, so that not every answer changes them."""
+        found = quota_states(self.failover.pool, self._ahead(), self.reactor.seconds())
+        return {each: _nearest(windows) for each, windows in found.items() if _nearest(windows)}
+
+
+def _nearest(windows: list[JSONObject]) -> list[JSON]:
+    told = [
+        {
+            "window": f"{window['window']}, {window['model']}" if window["model"] else window["window"],
+            "used": round(1 - window["left"], 3),
+            "resets": None if window["resets"] is None else round(window["resets"]),
+        }
+        for window in windows
+        if window["left"] is not None and window["window"] != "retry-after"  # that one is shown as cooling
+    ]
+    return sorted(told, key=lambda each: -each["used"])[:_MOST_WINDOWS]
+
+
+def _changed(before: Any, after: Any) -> dict[str, JSON]:
+    """What is not as it was; what is gone is empty."""
+    gone: dict[str, JSON] = {each: [] for each in before or {} if each not in after}
+    return {**gone, **{each: value for each, value in after.items() if not before or before.get(each) != value}}
+
 
 def _shortened(state: JSONObject) -> JSONObject:
     models = state["models"]
-    state = {name: value for name, value in state.items() if name != "cooldowns"}
+    state = {name: value for name, value in state.items() if name not in ("cooldowns", "quota")}
     return {**state, "models": models[:_MOST_NAMES], "model_count": len(models)}
 
 

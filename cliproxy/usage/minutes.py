@@ -23,8 +23,6 @@ _GROWTH: Final = 1.2
 #: The first step ends at this many seconds; there are so many steps, the last of which takes all that is longer.
 _SHORTEST: Final = 0.005
 _STEPS: Final = 64
-
-
 _ENDS: Final = [_SHORTEST * _GROWTH**step for step in range(_STEPS - 1)]
 
 
@@ -46,7 +44,8 @@ class Times:
             return None
         wanted = max(1, math.ceil(self.total * share))
         step = next(step for step, so_far in enumerate(accumulate(self.counts)) if so_far >= wanted)
-        return round(_SHORTEST * _GROWTH ** max(0.0, step - 0.5) * 1000, 1)
+        seconds: float = _SHORTEST * _GROWTH ** max(0.0, step - 0.5)
+        return round(seconds * 1000, 1)
 
 
 @attrs.define

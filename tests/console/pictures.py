@@ -30,6 +30,7 @@ from cliproxy.settings.load import loads
 from cliproxy.usage.allowances import Amounts
 from tests.console.browser import Browser, chromium
 from tests.console.scene import CONSOLE_KEY, Traffic, vendors
+from tests.real.daemon import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 KEYS = {"laptop": "sk-laptop-canary-01", "ci": "sk-ci-canary-02", "phone": "sk-phone-canary-03"}
@@ -81,12 +82,20 @@ def household(vendor: str) -> dict[str, Any]:
         "affinity": {"enabled": False},
         "claude-api-key": [
             {"api-key": "key-of-private-429", "base-url": vendor, "models": claude, "priority": 10},
-            {"api-key": "key-of-team-gate", "base-url": vendor, "models": claude, "priority": 10, "max-concurrency": 8},
+            {
+                "api-key": "key-of-team-left-38-gate",
+                "base-url": vendor,
+                "models": claude,
+                "priority": 10,
+                "max-concurrency": 8,
+            },
         ],
         "openai-compatibility": [
-            compat("azure", ["gate"], [("gpt-5.2", "gpt-5.2"), ("gpt-5.2-mini", "gpt-5.2-mini")], priority=5),
+            compat("azure", ["left-71-gate"], [("gpt-5.2", "gpt-5.2"), ("gpt-5.2-mini", "gpt-5.2-mini")], priority=5),
             compat("openrouter", ["a", "b"], [(f"anthropic/{SONNET}", SONNET), ("openai/gpt-5.2", "gpt-5.2")]),
-            compat("groq", ["b-429", "a"], [("llama-4-maverick", "llama-4"), ("openai/gpt-oss-120b", "gpt-oss-120b")]),
+            compat(
+                "groq", ["b-429", "left-9"], [("llama-4-maverick", "llama-4"), ("openai/gpt-oss-120b", "gpt-oss-120b")]
+            ),
             compat("deepseek", ["gate"], [("deepseek-chat", "deepseek-chat"), ("deepseek-reasoner", "deepseek-r")]),
             compat("mistral", ["a-401"], [("mistral-large-latest", "mistral-large")]),
         ],
@@ -191,11 +200,12 @@ def draw(out: Path, everything: bool) -> None:
     """Start all of it, draw, and end."""
     reactor: Any = _reactor
     with vendors() as vendor:
-        text = dumps_text({**household(vendor.url), "host": "127.0.0.1", "port": 8317})
-        service = CliproxyService(loads(text).settings, reactor, endpoint="tcp:0:interface=127.0.0.1", environment={})
+        text = dumps_text({**household(vendor.url), "host": "127.0.0.1", "port": free_port()})
+        service = CliproxyService(loads(text).settings, reactor, environment={})
         entries = [each.label for each in service.relay.snapshot.credentials if each.channel == "claude"]
         for record in hour_before(time.time(), {"private": entries[0], "team": entries[1]}):
-            service.relay.account(record)
+            service.ledger.add(record)
+            service.console.take(record)
 
         keys = service.settings.api_keys
         for per, used in (

@@ -1,7 +1,8 @@
 """A house for the console to look at: a daemon, and vendors that do what a credential's key says.
 
 A key that ends in ``-429``, ``-401`` or ``-500`` is refused so; ``-slow`` streams a word at a time, and ``-gate`` stops after
-the first until the scene lets it go on. Chat and Anthropic Messages are spoken, as far as a console needs.
+the first until the scene lets it go on. ``-left-N`` in a key tells that N percent of a quota are left. Chat and Anthropic
+Messages are spoken, as far as a console needs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,10 +64,12 @@ class _Connection(socketserver.StreamRequestHandler):
             status = int(refused[1])
             self._whole(status, {"error": {"message": "no", "type": "refused", "code": "refused"}}, _after(status))
             return
+        left = _left(key, path)
         pieces = list(_claude(body) if path.endswith("/messages") else _chat(body))
         if not body.get("stream"):
-            return self._whole(200, pieces[-1])
-        self._write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            return self._whole(200, pieces[-1], left)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n{left}\r\n"
+        self._write(head.encode())
         for place, piece in enumerate(pieces[:-1]):
             if place == 3 and key.endswith("-gate"):
                 self.server.gate.wait(PATIENCE)
@@ -88,6 +92,26 @@ class _Connection(socketserver.StreamRequestHandler):
 
 def _after(status: int) -> str:
     return "Retry-After: 540\r\n" if status == 429 else ""
+
+
+def _left(key: str, path: str) -> str:
+    """The vendor's headers on what is left, as Anthropic and OpenAI spell them."""
+    told = re.search(r"-left-(\d+)", key)
+    if told is None:
+        return ""
+    left = int(told[1])
+    if path.endswith("/messages"):
+        stem = "anthropic-ratelimit-unified"
+        resets = {"5h": time.time() + 7140, "7d": time.time() + 310_000}
+        used = {"5h": 1 - left / 100, "7d": (1 - left / 100) * 0.6}
+        return "".join(
+            f"{stem}-{name}-utilization: {used[name]:.2f}\r\n{stem}-{name}-reset: {resets[name]:.0f}\r\n"
+            for name in used
+        )
+    return (
+        f"x-ratelimit-limit-tokens: 200000\r\nx-ratelimit-remaining-tokens: {left * 2000}\r\n"
+        "x-ratelimit-reset-tokens: 4m12s\r\n"
+    )
 
 
 def _sizes(body: dict[str, Any]) -> tuple[int, int, int]:

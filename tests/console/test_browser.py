@@ -47,7 +47,11 @@ def settings(vendor: str) -> dict[str, Any]:
             compat("broken", ["401"], "mistral-large"),
         ],
         "claude-api-key": [
-            {"api-key": "canary-claude", "base-url": vendor, "models": [{"name": "claude-x", "alias": "claude-x"}]}
+            {
+                "api-key": "canary-claude-left-38",
+                "base-url": vendor,
+                "models": [{"name": "claude-x", "alias": "claude-x"}],
+            }
         ],
         "prices": [{"model": "gpt-5.2", "input": 1, "output": 10}],
     }
@@ -145,7 +149,7 @@ def test_every_view_shows_what_there_is(stage: Stage) -> None:
     stage.sees("#cooling", "spent", "over its quota (429)")
     stage.sees("#chart-outcomes", "after failover 1")
     stage.view("credentials")
-    stage.sees("#credentials-rows", "spent", "cooling", "gated", "usable")
+    stage.sees("#credentials-rows", "spent", "cooling", "gated", "usable", "5h", "62% used", "7d", "anew in 1 h")
     stage.view("requests")
     stage.sees("#requests-rows", "gpt-5.2", "failover", "$0.0021", "800 cached", "Anthropic", "claude-x")
     stage.page.click(".opener")

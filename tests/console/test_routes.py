@@ -6,6 +6,7 @@ import random
 import re
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 from urllib.parse import urlencode
@@ -77,8 +78,7 @@ class Doors(Console):
 
     def test_demo(self) -> None:
         """In the demo the one key that is printed opens it, from this machine."""
-        home = Path(self.mktemp())
-        with mock.patch.dict("os.environ", {"HOME": str(home)}), mock.patch.object(Path, "home", lambda: home):
+        with TemporaryDirectory() as home, mock.patch.dict("os.environ", {"HOME": home}):
             made = demo_settings(None, None, random.Random(1))
         self.world = World(made)
         self.addCleanup(self.world.close)
@@ -332,6 +332,21 @@ class Live(Console):
             [(one["outcome"], one["input"], one["output"], len(one["tries"])) for one in ended], [("ok", 30, 4, 2)]
         )
         self.assertEqual(self.frames(watching)[-1][1]["running"], [])
+
+    def test_what_changes_back(self) -> None:
+        """A page that opens between two frames is told that what it saw under way is over."""
+        self.build()
+        other = self.open()
+        self.world.pass_time(2)
+        self.world.post("/v1/chat/completions", CHAT)
+        watching = self.open()
+        self.chat.last.answer(400, {"error": {"message": "no"}})
+        self.world.pass_time(2)
+        for page in (other, watching):
+            state: dict[str, Any] = {}
+            for _, told in self.frames(page):
+                state |= told
+            self.assertEqual((state["running"], state["load"], state["open"]), ([], {}, 0))
 
     def test_quiet(self) -> None:
         """Where nothing happens, little is said: that the daemon lives."""

@@ -44,7 +44,7 @@ class Daemon:
     ) -> None:
         self._prefix = prefix
         self._sign = sign
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = CLIENT_KEY
         self.log = directory / "daemon.log"
@@ -172,7 +172,7 @@ class Daemon:
             connection.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

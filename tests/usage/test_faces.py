@@ -1,4 +1,4 @@
-"""Counts are exact: what the vendor billed is what the client, the ledger, /v1/usage, /metrics and the events say."""
+"""Counts are exact: what the vendor billed is what client, ledger, /v1/usage, /metrics, console and events say."""
 
 from __future__ import annotations
 
@@ -163,6 +163,22 @@ def metric(text: str, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name}{{"))
 
 
+def console(world: World) -> dict[str, list[float]]:
+    """What the console shows: the last hour's sums, the ledger's, and the newest request's counts."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    entered = world.request("POST", "/console", b"key=manage-me", form, key=None)
+    cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+    watching = world.get("/console/events", cookie, key=None)
+    (told,) = watching.events
+    watching.leave()
+    usage = world.get("/console/usage", cookie, key=None).json["total"]
+    return {
+        "minutes": [sum(minute[name] for minute in told["minutes"]) for name in ("input", "cached", "output")],
+        "usage": [usage[name] for name in ("input", "cached", "output", "reasoning", "cost_usd")],
+        "ended": [told["ended"][-1][name] or 0 for name in ("input", "cached", "output", "reasoning")],
+    }
+
+
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_face_says_what_the_vendor_billed(client: str, upstream: str) -> None:
@@ -184,6 +200,10 @@ def test_every_face_says_what_the_vendor_billed(client: str, upstream: str) -> N
         assert mine["output"] == metric(text, "gen_ai_client_inference_usage_output_tokens_total") == times * output
         assert old["total_tokens"] == mine["tokens"] == times * (given + output)
         assert metric(text, "cliproxy_cost_usd_total") == pytest.approx(mine["cost_usd"])
+        shown = console(world)
+        assert shown["minutes"] == [times * given, times * cached, times * output]
+        assert shown["usage"] == [mine[name] for name in ("input", "cached", "output", "reasoning", "cost_usd")]
+        assert shown["ended"] == counts
     world.close()
 
 

@@ -31,7 +31,7 @@ function s(tag, attributes, text) {
 // ---- what is known
 
 const known = {
-  daemon: null, credentials: [], byLabel: new Map(), models: [], keys: [], cooling: {}, load: {}, running: [], ended: [],
+  daemon: null, credentials: [], byLabel: new Map(), models: [], keys: [], cooling: {}, load: {}, quota: {}, accounts: {}, running: [], ended: [],
   ids: new Set(), minutes: new Map(), open: 0, waiting: 0, skew: 0, unshown: 0,
 };
 const MOST_KEPT = 300; // requests that ended
@@ -46,6 +46,7 @@ function takeWhole(whole) {
   known.byLabel = new Map(whole.credentials.map((each) => [each.label, each]));
   known.models = whole.models;
   known.minutes.clear();
+  known.quota = {};
   known.ended = [];
   known.ids.clear();
   fill($("models"), known.models.map((name) => h("option", { value: name })));
@@ -59,12 +60,13 @@ function takeFrame(frame) {
   if (known.open !== frame.open || known.waiting !== frame.waiting) touch("now", "requests");
   [known.open, known.waiting] = [frame.open, frame.waiting];
   for (const minute of frame.minutes ?? []) known.minutes.set(minute.start, minute);
-  for (const name of ["running", "load", "keys"]) if (frame[name]) known[name] = frame[name];
+  for (const name of ["running", "load", "keys", "accounts"]) if (frame[name]) known[name] = frame[name];
+  Object.assign(known.quota, frame.quota);
   if (frame.cooling) takeCooling(frame.cooling);
   if (frame.ended) takeEnded(frame.ended);
   known.unshown += frame.unshown ?? 0;
   if (frame.running || frame.ended) touch("now", "requests");
-  if (frame.cooling || frame.load) touch("now", "credentials");
+  if (frame.cooling || frame.load || frame.quota || frame.accounts) touch("now", "credentials");
   if (frame.keys) touch("keys");
 }
 
@@ -111,6 +113,7 @@ function standing(credential) {
   const parts = cools.filter((cool) => cool.until > time);
   if (parts.length) return { state: "cooling", cool: parts[0], parts: parts.length };
   if (cools.length) return { state: "probing", cool: cools[0] };
+  if (known.accounts[credential.id]) return { state: "tokenless" };
   const load = known.load[credential.id] ?? 0;
   if (credential.max_concurrency && load >= credential.max_concurrency) return { state: "busy" };
   return { state: "usable" };
@@ -495,14 +498,14 @@ function drawCredentials() {
   const found = all.filter(({ credential, state }) =>
     (!wanted || state === wanted || (wanted === "usable" && state === "probing")) &&
     (!words || `${credential.label} ${credential.provider} ${credential.models.join(" ")}`.toLowerCase().includes(words)));
-  const rank = { cooling: 0, probing: 1, busy: 2, usable: 3 };
+  const rank = { tokenless: 0, cooling: 1, probing: 2, busy: 3, usable: 4 };
   found.sort((one, other) => rank[one.state] - rank[other.state] || other.credential.priority - one.credential.priority || one.credential.label.localeCompare(other.credential.label));
   reconcile($("credentials-rows"), found.slice(0, rowsShown).map(credentialItem));
   const cooling = all.filter((each) => each.state === "cooling").length;
   set("credentials-gist", all.length ? `${plural(all.length, "credential")}, ${cooling ? `${count(cooling)} cooling` : "none cooling"}` : "");
   $("clear-all").disabled = !Object.keys(known.cooling).length;
   $("credentials-table").hidden = !found.length;
-  $("credentials-table").classList.toggle("unquoted", !known.credentials.some((each) => each.quota?.length));
+  $("credentials-table").classList.toggle("unquoted", !Object.values(known.quota).some((windows) => windows.length));
   $("credentials-empty").hidden = found.length > 0;
   set("credentials-empty", all.length ? "No credential fits." : `No credential is configured. Put one into ${known.daemon?.config ?? "a config.yaml"}: cliproxy presets has the lines to paste.`);
   $("credentials-more").hidden = found.length <= rowsShown;
@@ -511,7 +514,7 @@ function drawCredentials() {
 
 function credentialItem({ credential, state, cool, parts }) {
   const load = known.load[credential.id] ?? 0;
-  const sign = `${state}|${cool?.until}|${cool?.reason}|${parts}|${load}|${JSON.stringify(credential.quota ?? null)}`;
+  const sign = `${state}|${cool?.until}|${cool?.reason}|${parts}|${load}|${JSON.stringify([known.quota[credential.id], known.accounts[credential.id]])}`;
   return { key: credential.id, sign, make: () => credentialRow(credential, state, cool, parts, load) };
 }
 
@@ -522,7 +525,7 @@ function credentialRow(credential, state, cool, parts, load) {
   return h("tr", null,
     h("th", { scope: "row", class: "full" }, credential.label, h("span", { class: "sub", text: facts.filter(Boolean).join(" · ") })),
     cell("State", { class: "full" }, stateOf(credential, state, cool, parts)),
-    cell("Quota", { class: "quota" + (credential.quota?.length ? " full" : "") }, quota(credential)),
+    cell("Quota", { class: "quota" + (known.quota[credential.id]?.length ? " full" : "") }, quota(known.quota[credential.id] ?? [])),
     number("Under way", credential.max_concurrency ? `${load} of ${credential.max_concurrency}` : count(load)),
     cell("Models", { class: "full" }, credential.model_count ? h("span", { class: "chips" }, models) : h("span", { class: "none", text: "as asked" })),
     cell(null, { class: "num" }, cool ? clearButton(credential, null) : null));
@@ -531,6 +534,7 @@ function credentialRow(credential, state, cool, parts, load) {
 function stateOf(credential, state, cool, parts) {
   if (state === "usable") return pill("ok", "usable");
   if (state === "busy") return pill("info", "busy");
+  if (state === "tokenless") return h("div", { class: "state" }, pill("failed", "no token"), h("span", { class: "sub", text: known.accounts[credential.id].problem }));
   if (state === "probing") return h("div", { class: "state" }, pill("info", "half-open"), h("span", { class: "sub", text: "the next request probes it" }));
   const what = parts > 1 ? `${parts} models` : cool.model;
   return h("div", { class: "state" },
@@ -538,12 +542,12 @@ function stateOf(credential, state, cool, parts) {
     h("span", { class: "sub", text: `${what ? what + " · " : ""}${reason(cool)}` }), coolBar(credential, cool));
 }
 
-function quota(credential) {
-  if (!credential.quota?.length) return h("span", { class: "none", text: "–" });
-  return h("div", { class: "gauges" }, credential.quota.map((one) => h("div", null,
-    h("span", { class: "line" }, h("span", { text: one.window }), h("span", null, `${percent(one.used)} used`)),
-    meter(one.used, `${one.window}: ${percent(one.used)} used`),
-    one.resets_at ? ticking({ class: "sub" }, one.resets_at, (_, left) => (left > 0 ? `anew in ${span(left)}` : "anew now")) : null)));
+function quota(windows) {
+  if (!windows.length) return h("span", { class: "none", text: "–" });
+  return h("div", { class: "gauges" }, windows.map((one) => h("div", null,
+    h("span", { class: "line" }, h("span", { text: one.window }), h("span", null, `${Math.round(one.used * 100)}% used`)),
+    meter(one.used, `${one.window}: ${Math.round(one.used * 100)}% used`),
+    one.resets ? ticking({ class: "sub" }, one.resets, (_, left) => (left > 0 ? `anew in ${span(left)}` : "anew now")) : null)));
 }
 
 // ---- requests
