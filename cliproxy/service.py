@@ -176,11 +176,15 @@ class CliproxyService(MultiService):
         self.resource = _tree(self.front, self.amp, pages, managed)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
         self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
-        self.site.record, self.relay.journal.mask = self.front.record, self.front.masked
+        self.site.record, self.relay.journal.mask = self._answered, self.front.masked
         self.successor = _INHERITED_SECONDS if inherited else 0.0
         self.listener = Listener(self.site, reactor, settings, _check_doors, inherited)
         if listen:
             self.listener.setServiceParent(self)
+
+    def _answered(self, record: Record) -> None:
+        self.front.record(record)
+        self.console.note_refused(record)
 
     def _account(self, record: Record, exchange: Exchange) -> None:
         self.ledger.add(record)

@@ -39,6 +39,8 @@ MOST_ENDED: Final = 8
 REMEMBERED: Final = 100
 #: So many names of a credential's models, of a credential's cool-downs and of a request's losses.
 _MOST_NAMES: Final = 12
+_LONGEST_PATH: Final = 120
+_OPERATORS: Final = ("/console", "/v0/management", "/v8/management", "/metrics", "/healthz", "/readyz")
 #: So many of a credential's quotas.
 _MOST_WINDOWS: Final = 3
 
@@ -74,6 +76,12 @@ class Feed:
         self._ended.append(record)
         self._count += 1
         self.minutes.count(record)
+
+    def note_refused(self, record: Record) -> None:
+        """A request is over that was no exchange. One that was refused is shown, unless it was the operator's own."""
+        if record.status >= 400 and not record.path.startswith(_OPERATORS):
+            self._ended.append(attrs.evolve(record, time=self.front.now()))
+            self._count += 1
 
     # -- whole
 
@@ -195,7 +203,8 @@ class Feed:
 def _nearest(windows: list[JSONObject]) -> list[JSON]:
     told = [
         {
-            "window": f"{window['window']}, {window['model']}" if window["model"] else window["window"],
+            "window": window["window"],
+            "model": window["model"],
             "used": round(1 - window["left"], 3),
             "resets": None if window["resets"] is None else round(window["resets"]),
         }
@@ -220,6 +229,7 @@ def _shortened(state: JSONObject) -> JSONObject:
 def _record(record: Record) -> JSONObject:
     found = told(record)
     del found["peer"]
+    found["path"] = "" if record.dialect else f"{record.method} {record.path[:_LONGEST_PATH]}".strip()
     return {**found, "lost": [loss.what for loss in record.losses[:_MOST_NAMES]]}
 
 

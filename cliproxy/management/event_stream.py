@@ -34,6 +34,7 @@ class EventStream:
         request = self._request
         request.setHeader("Content-Type", "text/event-stream")
         request.setHeader("Cache-Control", "no-cache")
+        request.setHeader("X-Accel-Buffering", "no")  # nginx would gather a stream otherwise
         request.registerProducer(self, True)
         self._send("hello", opening)
         self._events.watch(self._send)

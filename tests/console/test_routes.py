@@ -279,6 +279,20 @@ class Answers(Console):
         for secret in secrets:
             self.assertNotIn(secret.encode(), seen)
 
+    def test_problems_of_the_file(self) -> None:
+        """Each as ``cliproxy check`` says it, with its line, of the file as it is now."""
+        self.build()
+        cookie = self.cookie()
+        with TemporaryDirectory() as home:
+            self.world.service.config_file.path = path = Path(home) / "config.yaml"
+            path.write_text("port: 8317\nrequest-retries: 3\napi-keys: [sk-a-canary]\nlogs-max-total-size-mb: many\n")
+            told = self.get("/console/config", cookie).json["problems"]
+            self.assertEqual([(one["line"], one["severity"]) for one in told], [(2, "warning"), (4, "error")])
+            self.assertIn("request-retry", told[0]["sentence"])
+            path.unlink()
+            (gone,) = self.get("/console/config", cookie).json["problems"]
+            self.assertIn("cannot be read", gone["sentence"])
+
     def test_config(self) -> None:
         """The settings that differ from their defaults, each by its key, a secret only as set."""
         self.build(request_retry=7)
@@ -356,6 +370,19 @@ class Live(Console):
         told = [told for _, told in self.frames(watching)][1:]
         self.assertEqual(len(told), 12)
         self.assertEqual(set(told[-1]), {"now", "open", "waiting"})
+
+    def test_a_refused_request(self) -> None:
+        """One that never was an exchange is shown with its reason; the operator's own and good ones are not."""
+        self.build()
+        watching = self.open()
+        self.world.post("/v1/messages", CHAT, key="sk-wrong")
+        self.world.get("/v1/models")
+        self.enter("guess")
+        self.world.pass_time(0.5)
+        (ended,) = [record for _, told in self.frames(watching) for record in told.get("ended", [])]
+        self.assertEqual((ended["path"], ended["status"], ended["outcome"]), ("POST /v1/messages", 401, "failed"))
+        self.assertEqual(ended["failure"], "Invalid API key")
+        self.assertEqual(self.frames(self.open())[0][1]["minutes"], [])
 
     def test_many(self) -> None:
         """A frame has a largest size; what it leaves out is a number in it, and the sums lose nothing."""

@@ -412,6 +412,7 @@ function drawTiles(list, minutes) {
 
 /** Client -> model -> those that failed -> who answers. */
 function way(record) {
+  if (record.path !== undefined && !record.dialect_in) return h("span", { class: "way" }, h("span", { class: "mono", text: record.path || "no request" }));
   const tries = record.tries ?? [], answered = record.status === undefined ? null : record.status;
   const failed = answered === null ? tries.filter((one) => one.status !== 200) : tries.filter((one, at) => one.status !== 200 || at < tries.length - 1);
   const last = answered === null ? record.credential : tries.at(-1)?.status === 200 ? record.credential : null;
@@ -547,7 +548,7 @@ function quota(windows) {
   return h("div", { class: "gauges" }, windows.map((one) => h("div", null,
     h("span", { class: "line" }, h("span", { text: one.window }), h("span", null, `${Math.round(one.used * 100)}% used`)),
     meter(one.used, `${one.window}: ${Math.round(one.used * 100)}% used`),
-    one.resets ? ticking({ class: "sub" }, one.resets, (_, left) => (left > 0 ? `anew in ${span(left)}` : "anew now")) : null)));
+    h("span", { class: "sub" }, one.model, one.model && one.resets ? " · " : "", one.resets ? ticking(null, one.resets, (_, left) => (left > 0 ? `anew in ${span(left)}` : "anew now")) : null))));
 }
 
 // ---- requests
@@ -559,7 +560,7 @@ function drawRequests() {
   const source = held ?? { running: known.running, ended: known.ended, unshown: known.unshown };
   const words = $("requests-filter").value.trim().toLowerCase(), wanted = $("requests-outcome").value;
   const fits = (record) =>
-    (!words || `${record.id} ${record.key} ${record.asked} ${record.model} ${record.credential} ${record.provider}`.toLowerCase().includes(words)) &&
+    (!words || `${record.id} ${record.key} ${record.path ?? ""} ${record.asked} ${record.model} ${record.credential} ${record.provider}`.toLowerCase().includes(words)) &&
     (!wanted || (wanted === "losses" ? record.losses > 0 : outcome(record) === wanted));
   const items = source.running.filter(fits).map(runningItem);
   for (let at = source.ended.length - 1; at >= 0 && items.length < MOST_REQUESTS; at -= 1) {
@@ -609,6 +610,7 @@ function endedItem(record) {
 
 function detailRow(record) {
   const tries = record.tries.map((one) => `${one.credential} (${one.model}): ${one.status || "none"}${one.why ? `, ${one.why}` : ""}, ${ms(one.ms)}`);
+  if (record.path) return h("tr", { class: "detail" }, h("td", { colspan: "9" }, factList([["Request", record.id], ["Path", record.path], ["Refused", record.failure]])));
   const facts = [
     ["Request", record.id], ["Translated", record.dialect_out && record.dialect_out !== record.dialect_in ? `${dialect(record.dialect_in)} to ${dialect(record.dialect_out)}` : "no, passed on"],
     ["Attempts", tries.length ? h("ol", null, tries.map((text) => h("li", { text }))) : "none"],
