@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from bench import beside, costs, memory, report
+from bench import beside, costs, memory, report, usage
 from bench.figures import Figure, table
 from bench.peers import given, installed
 from bench.rig import Unavailable
@@ -21,6 +21,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Path, bool], Iterator[Figure]]]] = {
         "Translating, in this process",
         lambda folder, quick: chain(costs.requests(quick=quick), costs.events(quick=quick)),
     ),
+    "usage": ("Counting requests, and asking for a million", lambda folder, quick: usage.figures(folder, quick=quick)),
     "memory": ("Memory and hang-ups", lambda folder, quick: memory.figures(folder, quick=quick)),
 }
 
@@ -28,7 +29,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Path, bool], Iterator[Figure]]]] = {
 def main() -> int:
     """Run the sections asked for. 1 when a target is missed."""
     parser = argparse.ArgumentParser(prog="bench", description="What the daemon costs. README.rst says what it means.")
-    parser.add_argument("sections", nargs="*", metavar="beside|costs|memory", help="all, when none is named")
+    parser.add_argument("sections", nargs="*", metavar="beside|costs|usage|memory", help="all, when none is named")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="one more proxy to measure")
     asked = parser.parse_args()

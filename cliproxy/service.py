@@ -148,7 +148,7 @@ class CliproxyService(MultiService):
         self.ledger = Ledger(IN_MEMORY, reactor, now)
         self.metrics = Metrics()
         self.ledger.counted, self.metrics.before = self.metrics.count, self.ledger.tell
-        self.relay.account = self._account
+        self.relay.account, self.front.passed = self._account, self.ledger.add
         keys = AmpKeys(environment, reactor.seconds)
         self.passing = InFlight(reactor)
         fallback = AmpFallbackResource(self.front, self.client, keys, Access.CLIENT_KEY, reactor, self.passing)

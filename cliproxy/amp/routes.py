@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
@@ -128,6 +128,8 @@ class AmpRoutes:
     def _say(self, call: Call, decision: Decision) -> None:
         """The decision in the response's headers and, in the log with the original's fields (amp.md 4)."""
         route, debug = decision.route, call.snapshot.settings.debug
+        request: Any = call.request
+        request.amp = (route.value, decision.asked[:200])
         call.request.setHeader("X-Cliproxy-Route", route.value)
         costly = route in (RouteType.AMP_CREDITS, RouteType.NO_PROVIDER)
         if not costly and not debug:

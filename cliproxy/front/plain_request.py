@@ -35,6 +35,7 @@ class PlainRequest:
         "leave",
         "status",
         "_sized",
+        "amp",
         "args",
         "began",
         "body",
@@ -69,6 +70,7 @@ class PlainRequest:
         self.caller: Client | None = None
         self.why = ""
         self.recorded = False
+        self.amp = ("", "")
         self.code = 200
         self.fields: Sequence[tuple[str, str]] = ()
         self.startedWriting = self.finished = False

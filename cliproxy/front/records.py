@@ -26,6 +26,10 @@ def answered(request: Any, now: float, gone: bool) -> Record:
         method=request.method.decode("latin-1"),
         path=request.path.decode("latin-1"),
         failure=request.why or ("the client left" if gone else ""),
+        route=request.amp[0],
+        model=request.amp[1],
+        operation="pass" if request.amp[0] else "",
+        provider="ampcode" if request.amp[0] else "",
     )
 
 

@@ -32,6 +32,7 @@ class BoundedRequest(Request):
     :ivar caller: who calls, once that is known.
     :ivar why: for the log: why it was refused.
     :ivar guess: what a wrong management secret, or one that came too soon, is answered with.
+    :ivar amp: how a request of Amp's is routed, and the model that it asks for.
     :ivar recorded: somebody else records what becomes of it, or it has been.
     """
 
@@ -42,6 +43,7 @@ class BoundedRequest(Request):
     caller: Client | None = None
     why = ""
     guess: RequestFault | None = None
+    amp: tuple[str, str] = ("", "")
     recorded = False
     channel: Any
     content: BytesIO

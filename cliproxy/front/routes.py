@@ -87,6 +87,10 @@ class Routes(Klein):
         return register
 
 
+def _unread(record: Record) -> None:
+    """Nobody keeps books."""
+
+
 @attrs.define
 class Front:
     """What every route class stands on: the relay and the doors.
@@ -94,6 +98,7 @@ class Front:
     :ivar now: Unix seconds.
     :ivar listen: shown every exchange before it starts, for who keeps what crosses it.
     :ivar refused: shown every request, and why, that became no exchange.
+    :ivar passed: takes the record of a request for a model that went on to ampcode.com.
     """
 
     relay: Relay
@@ -105,6 +110,7 @@ class Front:
         default=attrs.Factory(lambda self: Sessions(self.now, self.new_id), takes_self=True)
     )
     draining: bool = False
+    passed: Callable[[Record], object] = _unread
     listen: Callable[[Exchange], object] | None = None
     refused: Callable[[Any, RequestFault], object] | None = None
     _gate: tuple[Any, AccessPolicy] | None = None
@@ -320,6 +326,7 @@ class Front:
         exchange = Exchange(
             call.id, call.client.label, inbound, wanted.dialect, call.snapshot, reply, strict, route, wanted.edit
         )
+        exchange.amp = getattr(request, "amp", ("", ""))[0]
         exchange.peer, exchange.key, exchange.size = call.client.peer, key, len(wanted.raw)
         exchange.admission = admission
         if self.listen is not None:
@@ -343,6 +350,8 @@ class Front:
         if record.path in _HEALTH and record.status == 200 and not self.relay.snapshot.settings.debug:
             return
         self.relay.journal.write(record, more=self.relay.open > 0)
+        if record.route:
+            self.passed(attrs.evolve(record, time=self.now()))
 
     def masked(self, text: str) -> str:
         """``text`` without any configured secret."""

@@ -91,6 +91,8 @@ class Exchange:
     :ivar strict: a loss of meaning is refused rather than made.
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
+    :ivar amp: how it is routed, if it is Amp's.
+    :ivar session: the beginning of its conversation's digest, where that was made.
     :ivar key: the client's, for what it may use; ``admission`` is what was reserved for it.
     :ivar left: the client hung up.
     :ivar size: of the request's body, in bytes.
@@ -130,6 +132,8 @@ class Exchange:
     cut: ErrorDetail | None = None
     key: ClientKey | None = None
     admission: Admission | None = None
+    amp: str = ""
+    session: str = ""
     size: int = 0
     left: bool = False
     tried: list[Tried] = attrs.field(factory=list)

@@ -83,6 +83,8 @@ def record_of(exchange: Exchange, now: float, wall: float) -> Record:
         usage=usage,
         attempts=exchange.trace.attempts,
         affinity=exchange.trace.affinity.value,
+        route=exchange.amp,
+        session=exchange.session,
         losses=exchange.losses,
         failure=exchange.failed.message if exchange.failed is not None else "",
         time=wall,

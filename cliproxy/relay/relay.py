@@ -207,11 +207,13 @@ class Relay:
         route = self._towards_holder(inbound, route)
         choice = len(route.candidates) > 1 or bool(route.fallbacks)
         first = exchange.key is not None and exchange.key.priority > 0
+        affinity = key_from(inbound.headers, inbound.body, inbound.reader) if choice else None
+        exchange.session = (affinity or "")[:12]
         return Plan(
             route=route,
             settings=snapshot.settings,
             stream=inbound.stream,
-            affinity=key_from(inbound.headers, inbound.body, inbound.reader) if choice else None,
+            affinity=affinity,
             trace=exchange.trace,
             resolve=lambda name: permitted(exchange.key, snapshot.router.resolve(name)),
             id=exchange.id,

@@ -94,8 +94,8 @@ class _Sums:
         tokens[2] += sum([usage.cached for usage in usages if usage.cached])
         tokens[3] += sum([usage.cache_write for usage in usages if usage.cache_write])
         tokens[4] += sum([usage.reasoning for usage in usages if usage.reasoning])
-        for usd in [money(record) for record in records if record.used or record.cost.usd]:
-            self.costs = [before + more for before, more in zip(self.costs, usd, strict=True)]
+        for number, usd in enumerate(zip(*map(money, records), strict=True)):
+            self.costs[number] += sum(usd)
 
 
 @attrs.frozen
@@ -159,15 +159,21 @@ class Metrics(Collector):
             self._attempted(like, group)
 
     def _attempted(self, like: _Like, records: Sequence[Record]) -> None:
-        taken: dict[tuple[str, int], list[float]] = {}
+        plain: list[float] = []
+        taken = {(like.credential, 200): plain}
         for record in records:
-            for attempt in record.attempts:
+            tries = record.attempts
+            if len(tries) == 1 and tries[0].status == 200:
+                plain.append(tries[0].seconds)
+                continue
+            for attempt in tries:
                 taken.setdefault((attempt.credential, attempt.status), []).append(attempt.seconds)
         for (credential, status), seconds in taken.items():
             key = (*like.group, credential, str(status))
             if key not in self._attempts and len(self._attempts) >= MOST_SUMS:
                 key = (OTHER, OTHER, OTHER, OTHER, str(status))
-            self._attempts.setdefault(key, _Spread(_SECONDS)).add(seconds)
+            if seconds:
+                self._attempts.setdefault(key, _Spread(_SECONDS)).add(seconds)
 
     def _new(self, key: Hashable, record: Record) -> tuple[_Like, _Sums]:
         many = len(self._sums) >= MOST_SUMS

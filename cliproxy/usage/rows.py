@@ -7,7 +7,6 @@ from typing import Any, Final
 from cliproxy.ir.usage import Usage
 from cliproxy.jsontypes import JSONObject
 from cliproxy.relay.record import Record
-from cliproxy.routing.prices import NO_COST
 
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
@@ -129,9 +128,13 @@ def hour_row(record: Record) -> tuple[Any, ...]:
 def money(record: Record) -> tuple[float, float, float]:
     """US dollars that the request cost, those of them that nobody had anything of, and those that a subscription saved."""
     cost = record.cost
-    if not record.used and (cost is NO_COST or not cost.usd):
+    if record.used:
+        return spent(record), lost(record), cost.saved
+    if not cost.usd:
         return 0.0, 0.0, 0.0
-    return spent(record), lost(record), cost.saved
+    if cost.shadow:
+        return 0.0, 0.0, cost.usd
+    return cost.usd, 0.0 if outcome(record) == "ok" else cost.usd, 0.0
 
 
 def _given_up(record: Record) -> float:

@@ -6,12 +6,14 @@ import gzip
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 
 from cliproxy.amp.routes import AmpRoutes
 from cliproxy.front.access import Access
 from cliproxy.jsontypes import dumps
 from cliproxy.settings.model import Amp, AmpMapping, ModelEntry, Secret
+from cliproxy.usage.queries import recent
 from tests.support.amps import AMP, MESSAGES, Amps
 from tests.support.bodies import CHAT, CHAT_ANSWER, CLAUDE, CLAUDE_ANSWER, GEMINI, GEMINI_ANSWER, RESPONSES
 from tests.support.settings import compat, keyed
@@ -165,6 +167,20 @@ class Credits(Amps):
         call = self.world.post(path, {"model": "gpt-x", "prompt": "p"})
         self.assertEqual((call.status, call.headers["x-cliproxy-route"]), (404, "NO_PROVIDER"))
         self.assertEqual(self.amp.requests, [])
+
+    def test_the_ledger_has_it(self) -> None:
+        """What goes on to ampcode.com is in the usage, with its route and model; what is served here has its route too."""
+        self.build()
+        self.world.vendor("chat.test").script = lambda request: request.answer(200, CHAT_ANSWER)
+        self.world.post("/api/provider/openai/v1/images/generations", {"model": "gpt-x", "prompt": "p"})
+        self.amp.last.answer(200, {})
+        self.world.post("/api/provider/openai/v1/chat/completions", CHAT)
+        self.world.flow()
+        rows: list[Any] = []
+        Deferred.fromCoroutine(self.world.service.ledger.ask(lambda cursor: recent(cursor, 9))).addCallback(rows.extend)
+        told = [(row["route"], row["provider"], row["asked"], row["status"]) for row in rows]
+        self.assertEqual(told[1], ("AMP_CREDITS", "ampcode", "gpt-x", 200))
+        self.assertEqual((told[0][0], told[0][3]), ("LOCAL_PROVIDER", 200))
 
     def test_denied_everywhere(self) -> None:
         """``deny-fallback`` holds on every inference path, and leaves the control plane alone."""
