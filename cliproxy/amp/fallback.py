@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.proxy import ReverseProxyResource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from cliproxy.amp.incoming import KeyMask, presentable
 from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.masked_errors import refusal
+from cliproxy.amp.outgoing import body_without, headers_without, target_without
 from cliproxy.amp.pipe import Pipe
 from cliproxy.amp.tokens import LONGEST, SocketTokens
 from cliproxy.amp.tunnel import End, Tunnel, UpstreamEnd, end_factory
@@ -36,12 +37,11 @@ from cliproxy.wire.urls import parse_target
 
 #: Where a client may have put its key; cookies are ampcode.com's own session and stay.
 _CLIENT_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"host", b"content-length"})
-#: What an upstream does not say in our place: CORS is off for these routes, and the rest is how we speak of ourselves.
-_OURS: Final = (b"access-control-", b"x-cliproxy-")
+_CODING: Final = frozenset({b"content-encoding"})
+_ACCEPTED: Final = frozenset({b"accept-encoding"})
+_LENGTH: Final = frozenset({b"content-length"})
 #: Its answers hold the token of the WebSocket that comes next.
 _GIVES_TOKENS: Final = b"/api/thread-actors"
-#: A client key this long is also found inside a header (a ``Referer``, say); a shorter one could be any word.
-_TELLING: Final = 6
 #: WebSocket tunnels open at once.
 MAX_TUNNELS: Final = 256
 
@@ -149,10 +149,13 @@ class AmpFallbackResource(ReverseProxyResource):
         content: Any = request.content
         content.close()  # it is with the upstream; an answer can take long
         request.setResponseCode(response.status)
-        headers = [pair for pair in end_to_end(response.raw_headers) if not pair[0].lower().startswith(_OURS)]
+        headers = presentable(end_to_end(response.raw_headers))
+        mask = self._key_mask(call, response)
+        if mask is not None:  # what it masks changes its length
+            headers = without(headers, _LENGTH)
         for name in {name.lower() for name, _ in headers}:
             request.responseHeaders.removeHeader(name)
-        secrets = self._secrets(call) if response.status >= 400 else ()
+        secrets = self._secrets(call) if response.status >= 400 else self._sent_key(call)
         for name, value in headers:
             request.responseHeaders.addRawHeader(name, mask_secrets(value, secrets))
         request.setHeader("X-Cliproxy-Request-Id", call.id)
@@ -162,9 +165,9 @@ class AmpFallbackResource(ReverseProxyResource):
         if response.status >= 400:
             await self._refused(call, response)
         elif call.client.admitted and gives_token:
-            await self._overheard(call, response)
+            await self._overheard(call, response, mask)
         else:
-            await Pipe(response, request).run()
+            await Pipe(response, request, mask=mask).run()
 
     async def _refused(self, call: Call, response: UpstreamResponse) -> None:
         """Pass an error on, without the key it may quote."""
@@ -179,7 +182,18 @@ class AmpFallbackResource(ReverseProxyResource):
     def _secrets(self, call: Call) -> tuple[Secret, ...]:
         return (*call.snapshot.secrets, self._keys.key_for(call.client, call.snapshot.settings.ampcode))
 
-    async def _overheard(self, call: Call, response: UpstreamResponse) -> None:
+    def _sent_key(self, call: Call) -> tuple[Secret, ...]:
+        """The operator's key, where it went with the request."""
+        key = self._keys.key_for(call.client, call.snapshot.settings.ampcode)
+        return (key,) if key and _acts_for_operator(call) else ()
+
+    def _key_mask(self, call: Call, response: UpstreamResponse) -> KeyMask | None:
+        """For an answer that may quote the operator's key."""
+        whole = response.status < 400 and response.status not in (204, 206, 304) and call.request.method != b"HEAD"
+        sent = self._sent_key(call) if whole and "content-encoding" not in response.headers else ()
+        return KeyMask(sent[0]) if sent else None
+
+    async def _overheard(self, call: Call, response: UpstreamResponse, mask: KeyMask | None) -> None:
         """Pass on an answer that may give the client a token for its WebSocket, and remember the token."""
         answer = bytearray()
 
@@ -187,7 +201,7 @@ class AmpFallbackResource(ReverseProxyResource):
             if len(answer) <= LONGEST:
                 answer.extend(data)
 
-        await Pipe(response, call.request, heard).run()
+        await Pipe(response, call.request, heard, mask).run()
         self._tokens.learn(bytes(answer), response.headers.get("content-encoding", ""), call.client.key)
 
     def _unreachable(self, call: Call, failure: UpstreamFailure) -> Answer:
@@ -211,20 +225,21 @@ class AmpFallbackResource(ReverseProxyResource):
     def _request(self, call: Call) -> UpstreamRequest:
         """The request as it goes upstream, the client's credentials out of it."""
         own = _keys_of(call)
-        kept = without(end_to_end(_fields(call.request)), _CLIENT_CREDENTIALS)
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in kept
-            if value not in own and not any(key in value for key in own if len(key) >= _TELLING)
-        ]
-        url = call.snapshot.settings.ampcode.upstream_url.rstrip("/") + _own_target(call, own)
-        return UpstreamRequest(
-            call.request.method.decode(), url, headers + self._credentials(call), body_of(call.request)
-        )
+        kept = headers_without(own, without(end_to_end(_fields(call.request)), _CLIENT_CREDENTIALS))
+        body = body_of(call.request)
+        if own and body and (clean := body_without(own, plain := call.raw())) != plain:
+            body, kept = clean, without(kept, _CODING)
+        credentials = self._credentials(call)
+        if credentials:  # an answer that is not packed can be looked through
+            kept = [*without(kept, _ACCEPTED), (b"Accept-Encoding", b"identity")]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept]
+        target = target_without(own, _own_path(call.request), call.request.uri.partition(b"?")[2])
+        url = call.snapshot.settings.ampcode.upstream_url.rstrip("/") + target
+        return UpstreamRequest(call.request.method.decode(), url, headers + credentials, body)
 
     def _credentials(self, call: Call) -> list[tuple[str, str]]:
         """The operator's key, for an admitted client only."""
-        if not call.client.admitted:
+        if not _acts_for_operator(call):
             return []
         settings = call.snapshot.settings.ampcode
         key = self._keys.key_for(call.client, settings)
@@ -290,6 +305,13 @@ def _timeouts(settings: Settings) -> Timeouts:
     )
 
 
+def _acts_for_operator(call: Call) -> bool:
+    """Whether the operator's key goes along: for an admitted client, and where no keys are asked for, for no page in a browser.
+    The page may be ampcode.com's own, served from our origin."""
+    browser = "origin" in call.headers or "sec-fetch-site" in call.headers
+    return call.client.admitted and not (call.client.key is None and browser)
+
+
 def _is_upgrade(request: Request) -> bool:
     wanted = request.requestHeaders.getRawHeaders("upgrade") or [""]
     return request.method == b"GET" and wanted[0].lower() == "websocket"
@@ -323,18 +345,3 @@ def _own_path(request: Request) -> bytes:
     """The path that was routed: without the place at which somebody else's site has us."""
     path: bytes = request.own_path  # type: ignore[attr-defined]
     return path
-
-
-def _own_target(call: Call, own: list[bytes]) -> str:
-    """The request's own path and query, less a client key in ``key`` or ``auth_token``."""
-    query = call.request.uri.partition(b"?")[2]
-    keys = {key.decode() for key in own}
-    kept = [pair for pair in query.decode("latin-1").split("&") if not _holds_key(pair, keys)]
-    own_path = _own_path(call.request).decode("latin-1")
-    return f"{own_path}?{'&'.join(kept)}" if any(kept) else own_path
-
-
-def _holds_key(pair: str, keys: set[str]) -> bool:
-    """Whether one of ``pair``'s parameters is a client key; ``;`` separates them too, as the door reads them."""
-    pairs = (found for part in pair.split(";") for found in parse_qsl(part, True))
-    return any(name in ("key", "auth_token") and value in keys for name, value in pairs)

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from cliproxy.amp.incoming import KeyMask
 from cliproxy.errors import UpstreamFailure
 from cliproxy.upstream.client import UpstreamResponse
 from cliproxy.wire.coding import GZIP_MAGIC, DamagedCoding, GzipDecoder
@@ -25,13 +26,19 @@ class Pipe:
     """One body. ``request`` has its status and headers already; they leave with the first bytes.
 
     :param heard: is told what came, as it came.
+    :param mask: for a body that is not packed.
     """
 
     def __init__(
-        self, response: UpstreamResponse, request: Request, heard: Callable[[bytes], None] | None = None
+        self,
+        response: UpstreamResponse,
+        request: Request,
+        heard: Callable[[bytes], None] | None = None,
+        mask: KeyMask | None = None,
     ) -> None:
         self._response = response
         self._request = request
+        self._mask = mask if "content-encoding" not in response.headers else None
         self._heard = heard
         self._done: Deferred[None] = Deferred()
         self._first: bytearray | None = None  # held until it is known whether it is gzip
@@ -68,7 +75,7 @@ class Pipe:
             self._decoder.feed(data)
             self._unpack()
         elif self._first is None:
-            self._request.write(data)
+            self._write(data)
         else:
             self._first += data
             if len(self._first) > HOLD or bytes(self._first[:2]) != GZIP_MAGIC[: len(self._first)]:
@@ -93,7 +100,7 @@ class Pipe:
         try:
             size = _unpacked_size(data, whole=whole)
         except DamagedCoding:
-            self._request.write(data)
+            self._write(data)
             return
         headers = self._request.responseHeaders
         headers.removeHeader(b"Content-Length")
@@ -108,7 +115,7 @@ class Pipe:
         assert self._decoder is not None
         try:
             while not self._paused and (piece := self._decoder.read()):
-                self._request.write(piece)
+                self._write(piece)
             if self._over and not self._paused:
                 self._decoder.close()
                 self._end()
@@ -117,9 +124,17 @@ class Pipe:
             self._failure = UpstreamFailure.transport(f"ampcode.com answered with {fault}")
             self._end()
 
+    def _write(self, data: bytes) -> None:
+        if self._mask is None:
+            self._request.write(data)
+        elif clean := self._mask.feed(data):
+            self._request.write(clean)
+
     def _end(self) -> None:
         """A body that broke off ends without a clean end, and without a word."""
         transport: Any = self._request.transport
+        if self._mask is not None and self._failure is None and (rest := self._mask.close()):
+            self._request.write(rest)
         if self._failure is not None and transport is not None:
             transport.abortConnection()
         if not self._done.called:

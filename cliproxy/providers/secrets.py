@@ -82,6 +82,11 @@ def _mask_of(secrets: tuple[Secret, ...]) -> _Mask:
 _compiled = lru_cache(maxsize=64)(_Mask)
 
 
+def spellings(secret: Secret) -> Iterable[bytes]:
+    """A secret as it is, and as JSON strings and URLs spell it."""
+    return _spellings(secret.reveal())
+
+
 def _spellings(value: str) -> Iterable[bytes]:
     in_json = dumps_text(value)[1:-1]
     return (

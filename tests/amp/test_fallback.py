@@ -52,7 +52,9 @@ class Credentials(Amps):
         for query, kept in (
             (f"a=1&key={KEY}&auth_token={KEY}&b=%20x&c", "a=1&b=%20x&c"),
             (f"key=sk%2Dtest&k%65y={KEY}", ""),
-            ("key=other-key&x=other-key", "x=other-key"),
+            ("key=other-key&x=other-key&y=1", "y=1"),
+            (f"state=a{KEY}b&token={KEY}&{KEY}=1&z", "z"),
+            ("q=%2573k-test&r=sk%252Dtest&a=1;b=sk-test&s=2", "s=2"),
             ("key=mine&auth_token=yours&authToken=t", "key=mine&auth_token=yours&authToken=t"),
             ("getUserInfo", "getUserInfo"),
         ):
