@@ -75,9 +75,11 @@ class Claude(Vendor):
         return f"{base_url}/v1/messages" + ("/count_tokens" if call.operation is Operation.COUNT else "")
 
     def authorization(self, credential: Credential) -> Headers:
-        """``x-api-key`` at Anthropic itself, a bearer token at anyone who speaks its dialect, unless the entry says how."""
+        """``x-api-key`` at Anthropic itself, a bearer token at anyone who speaks its dialect, unless the entry says how.
+        Azure's ``api-key`` is ``x-api-key`` where it speaks this dialect."""
         target = urlsplit(credential.base_url)
-        if not credential.auth and target.scheme == "https" and target.hostname == _OWN_HOST:
+        own = not credential.auth and target.scheme == "https" and target.hostname == _OWN_HOST
+        if own or credential.auth == "api-key":
             credential = attrs.evolve(credential, auth="x-api-key")
         return super().authorization(credential)
 

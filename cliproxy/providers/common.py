@@ -26,8 +26,11 @@ USER_AGENT = f"cliproxy/{__version__}"
 #: So much is remembered of what was made for one credential.
 _MOST_PREPARED: Final = 256
 _KEY_HEADERS: Final = ("x-api-key", "api-key", "x-goog-api-key")
+_NOTHING: Final = object()
 #: Members without which a request means something else.
-_MEANT: Final = frozenset(["tools", "tool_choice", "n", "audio", "modalities", "logit_bias", "web_search_options"])
+_MEANT: Final = frozenset(
+    ["stop", "tools", "tool_choice", "n", "audio", "modalities", "logit_bias", "web_search_options"]
+)
 
 Headers = Iterable[tuple[str, str]]
 
@@ -128,10 +131,20 @@ def _fit(call: UpstreamCall, endpoint: Endpoint) -> None:
             value = body.pop(name)
             body.setdefault(here, value)
     for name in endpoint.strip:
-        if name in body:
-            del body[name]
-            if name != "stream_options":  # said by us
-                call.losses.append(Loss(f"{name}: the endpoint refuses it", name, meaning=name in _MEANT))
+        if _taken_out(body, name) and name != "stream_options":  # that is said by us
+            call.losses.append(Loss(f"{name}: the endpoint refuses it", name, meaning=name in _MEANT))
+
+
+def _taken_out(body: JSONObject, path: str) -> bool:
+    """Delete a member, one of an object's (``reasoning.summary``) or one of each item of a list (``messages[].name``); says
+    whether there was one."""
+    first, dot, rest = path.partition(".")
+    if not dot:
+        return body.pop(path, _NOTHING) is not _NOTHING
+    inner = body.get(first.removesuffix("[]"))
+    held = inner if isinstance(inner, list) else [inner]
+    taken = [_taken_out(each, rest) for each in held if isinstance(each, dict)]
+    return any(taken)
 
 
 def refuse(message: str) -> RequestFault:

@@ -38,7 +38,7 @@ def _credential(settings: Settings, entry: ProviderEntry, preset: Preset, name: 
     if auth == "none" and key.api_key:  # a machine of one's own that was given a key
         auth = "bearer"
     said = words(entry, key)
-    root = preset.root_of(entry.base_url) if entry.base_url else filled(preset.root, said)
+    root = preset.root_of(entry.base_url, said) if entry.base_url else filled(preset.root, said)
     if not entry.preset:
         root = plain_base(entry.dialect[0], entry.base_url)
     lanes = tuple(

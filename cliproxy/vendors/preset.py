@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,6 +22,7 @@ _TAILS: Final = {
     "gemini": ("/v1beta/models", "/v1beta", "/v1"),
 }
 _VERSIONED: Final = {"openai": ("/v1/chat/completions", "/v1"), "responses": ("/v1/responses", "/v1")}
+_NOTHING_SAID: Final[Mapping[str, str]] = {}
 _FIELD: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -43,7 +45,7 @@ class Lane:
 class Endpoint:
     """What an endpoint takes that its dialect alone does not say.
 
-    :ivar strip: body members it refuses: each that is taken out is a loss.
+    :ivar strip: body members it refuses, ``reasoning.summary`` and ``messages[].name`` too: each that is taken out is a loss.
     :ivar renamed: (member, the name it has here).
     :ivar paths: (operation, path) where it is not the dialect's.
     :ivar query: (name, value) added to every URL.
@@ -88,15 +90,20 @@ class Preset:
         """What the entry must say for the address to be whole."""
         return tuple(dict.fromkeys(_FIELD.findall(self.root + "".join(lane.base for lane in self.lanes))))
 
-    def root_of(self, base_url: str) -> str:
-        """The root, from a base-url that may be it or one dialect's base, with or without an endpoint's path."""
-        url = base_url.strip().rstrip("/")
+    def root_of(self, base_url: str, said: Mapping[str, str] = _NOTHING_SAID) -> str:
+        """The root, from a base-url that may be it, its host alone, or one dialect's base, with or without an endpoint's path.
+
+        :param said: the entry's own words, as for :func:`filled`.
+        """
+        url, tails = base_url.strip().rstrip("/"), set[str]()
         for lane in self.lanes:
-            own = _TAILS[lane.dialect]
-            tails = {lane.base + tail for tail in ("", *own)} | set(own) | set(_VERSIONED.get(lane.dialect, ()))
-            for tail in sorted(tails, key=len, reverse=True):
-                if tail and url.endswith(tail):
-                    return url.removesuffix(tail)
+            own, base = _TAILS[lane.dialect], filled(lane.base, said)
+            tails |= {base + tail for tail in ("", *own)} | set(own) | set(_VERSIONED.get(lane.dialect, ()))
+        tail = next((tail for tail in sorted(tails, key=len, reverse=True) if tail and url.endswith(tail)), "")
+        url = url.removesuffix(tail)
+        given, root = urlsplit(url), urlsplit(filled(self.root, said))
+        if root.netloc and given.netloc.lower() == root.netloc.lower() and not given.path.startswith(root.path):
+            return f"{given.scheme}://{given.netloc}{root.path}"
         return url
 
 

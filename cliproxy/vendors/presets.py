@@ -69,7 +69,14 @@ _MAKERS: Final = (
         families=_GEMINI_NAMES,
         listing=Listing("gemini", "/v1beta/models"),
     ),
-    Preset("xai", "x-ai", "https://api.x.ai", (_responses(), _chat()), families=("grok-*",)),
+    Preset(
+        "xai",
+        "x-ai",
+        "https://api.x.ai",
+        (_responses(), _chat()),
+        families=("grok-*",),
+        endpoint=Endpoint(strip=("presence_penalty", "frequency_penalty", "stop", "reasoning.summary")),
+    ),
     Preset(
         "mistral",
         "mistral",
@@ -88,6 +95,10 @@ _MAKERS: Final = (
                 "logit_bias",
                 "user",
                 "safety_identifier",
+                "prompt_cache_key",
+                "metadata",
+                "messages[].name",
+                "messages[].reasoning_content",
             ),
             renamed=(*_OLD_CHAT, ("seed", "random_seed")),
         ),
@@ -230,10 +241,24 @@ _RESELLERS: Final = (
         "https://api.groq.com/openai",
         (_chat(), _responses()),
         endpoint=Endpoint(
-            strip=("logprobs", "top_logprobs", "logit_bias", "store", "prediction", "modalities", "audio")
+            strip=(
+                *("logprobs", "top_logprobs", "logit_bias", "messages[].name"),
+                *("store", "prediction", "modalities", "audio"),
+            )
         ),
     ),
-    Preset("cerebras", "cerebras", "https://api.cerebras.ai", (_chat(),), endpoint=Endpoint(strip=_OPENAI_OWN)),
+    Preset(
+        "cerebras",
+        "cerebras",
+        "https://api.cerebras.ai",
+        (_chat(),),
+        endpoint=Endpoint(
+            strip=(
+                *_OPENAI_OWN,
+                *("frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "prompt_cache_key"),
+            )
+        ),
+    ),
     Preset(
         "together",
         "together",
