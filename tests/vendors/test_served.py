@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cliproxy.settings.load import loads
 from cliproxy.vendors.presets import PRESETS
-from tests.providers.test_presets import EXPECTED
+from tests.support.vendor_addresses import EXPECTED
 from tests.support.world import Received, World
 
 #: Further ways of vendors, by their documentation: paths behind the host.
