@@ -48,6 +48,7 @@ class EncodeContext:
     :ivar model: the upstream's model name, suffix already removed.
     :ivar stream: whether the upstream is to stream.
     :ivar max_output_tokens: the model's known maximum, when the catalogue has one (Anthropic's mandatory ``max_tokens``).
+    :ivar tools: the types of vendors' own tools that the upstream takes though its dialect has none.
     :ivar losses: every drop is appended here.
     """
 
@@ -55,6 +56,7 @@ class EncodeContext:
     mint: Mint
     stream: bool = False
     max_output_tokens: int | None = None
+    tools: tuple[str, ...] = ()
     losses: list[Loss] = attrs.field(factory=list)
 
 

@@ -40,6 +40,28 @@ _AUDIO_FORMATS: Final = {
 }
 
 
+#: The kinds of images that OpenAI and Anthropic take.
+#: https://platform.openai.com/docs/guides/images-vision#image-input-requirements,
+#: https://platform.claude.com/docs/en/build-with-claude/vision
+WEB_IMAGES: Final = frozenset(("image/png", "image/jpeg", "image/gif", "image/webp"))
+#: https://ai.google.dev/gemini-api/docs/image-understanding#supported-formats
+GOOGLE_IMAGES: Final = frozenset(("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"))
+_MISSPELT: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
+
+
+def spelt_mime(stated: str | None) -> str | None:
+    """A media type in its registered spelling."""
+    lowered = stated.strip().lower() if stated is not None else ""
+    return _MISSPELT.get(lowered, lowered if lowered.startswith("image/") else stated)
+
+
+def refused_image(part: MediaPart, kinds: frozenset[str]) -> str | None:
+    """The kind of an image's bytes, where the vendor does not take it; None for everything else."""
+    mime = (part.mime or "").split(";", 1)[0].strip()
+    refused = part.kind == "image" and part.data is not None and mime.startswith("image/") and mime not in kinds
+    return mime if refused else None
+
+
 def mime_of(name: str) -> str | None:
     """The media type a file name or URL ends in, when it is a known one; query and fragment do not count."""
     path = name.split("#", 1)[0].split("?", 1)[0]
@@ -59,8 +81,7 @@ def split_data_url(url: str) -> tuple[str, str] | None:
         data = standard_base64(payload)
     else:
         data = base64.b64encode(unquote_to_bytes(payload)).decode()
-    mime = mime.strip()
-    return "image/jpeg" if mime.lower() == "image/jpg" else mime or "application/octet-stream", data
+    return spelt_mime(mime.strip()) or "application/octet-stream", data
 
 
 def data_url(part: MediaPart) -> str:

@@ -179,6 +179,7 @@ def _translated(inbound: Inbound, candidate: Candidate, streams: bool, outbound:
         mint=asked.mint,
         stream=streams,
         max_output_tokens=candidate.info.max_completion_tokens or None,
+        tools=candidate.credential.endpoint.tools,
         losses=outbound.losses,
     )
     return source.encode_request(request, context)

@@ -61,7 +61,9 @@ def _credential(settings: Settings, entry: ProviderEntry, preset: Preset, name: 
         **of_entry(entry),
         auth=auth,
         lanes=lanes if len(lanes) > 1 else (),
-        endpoint=Endpoint((*preset.endpoint.strip, *entry.strip), preset.endpoint.renamed, entry.paths, entry.query),
+        endpoint=Endpoint(
+            (*preset.endpoint.strip, *entry.strip), preset.endpoint.renamed, entry.paths, entry.query, entry.chat_tools
+        ),
         vendor=preset.vendor,
         families=() if entry.models else preset.families,
         excluded=entry.excluded_models,

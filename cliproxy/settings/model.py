@@ -227,7 +227,8 @@ class ProviderEntry:
     """One ``providers`` entry: a vendor by its preset, or any endpoint by its dialect and address.
 
     ``resource``, ``region``, ``project`` and ``location`` stand for themselves in the preset's address. ``paths`` are by
-    operation (generate, embed, count, compact); ``strip`` are body members the endpoint refuses.
+    operation (generate, embed, count, compact); ``strip`` are body members the endpoint refuses,
+    ``chat_tools`` the vendors' own tools that its Chat takes.
     """
 
     name: str = ""
@@ -245,6 +246,7 @@ class ProviderEntry:
     paths: Headers = ()
     query: Headers = ()
     strip: tuple[str, ...] = ()
+    chat_tools: tuple[str, ...] = ()
     prefix: str = ""
     priority: int = 0
     headers: Headers = attrs.field(default=(), repr=names_of)

@@ -49,12 +49,14 @@ class Endpoint:
     :ivar renamed: (member, the name it has here).
     :ivar paths: (operation, path) where it is not the dialect's.
     :ivar query: (name, value) added to every URL.
+    :ivar tools: the types of vendors' own tools that its Chat takes; OpenAI's takes none.
     """
 
     strip: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -26,6 +26,9 @@ CHAT_ONLY: Final = ("gpt-4o*-audio*", "gpt-audio*", "gpt-3.5*", "*-search-previe
 _OLD_CHAT: Final = (("max_completion_tokens", "max_tokens"),)
 #: What OpenAI keeps or bills by, and others refuse.
 _OPENAI_OWN: Final = ("store", "service_tier", "prediction", "modalities", "audio", "web_search_options", "verbosity")
+#: Earlier reasoning, which those who do not need it refuse.
+_THOUGHTS: Final = "messages[].reasoning_content"
+_NO_THOUGHTS: Final = Endpoint(strip=(_THOUGHTS,))
 
 
 def _chat(base: str = "/v1") -> Lane:
@@ -50,7 +53,14 @@ def _openai_lanes(base: str) -> tuple[Lane, ...]:
 
 
 _MAKERS: Final = (
-    Preset("openai", "openai", "https://api.openai.com", _openai_lanes("/v1"), families=_OPENAI_NAMES),
+    Preset(
+        "openai",
+        "openai",
+        "https://api.openai.com",
+        _openai_lanes("/v1"),
+        families=_OPENAI_NAMES,
+        endpoint=Endpoint(strip=(_THOUGHTS,)),
+    ),
     Preset(
         "anthropic",
         "anthropic",
@@ -98,7 +108,7 @@ _MAKERS: Final = (
                 "prompt_cache_key",
                 "metadata",
                 "messages[].name",
-                "messages[].reasoning_content",
+                _THOUGHTS,
             ),
             renamed=(*_OLD_CHAT, ("seed", "random_seed")),
         ),
@@ -175,6 +185,7 @@ _CLOUDS: Final = (
         "https://{resource}.openai.azure.com",
         _openai_lanes("/openai/v1"),
         auth="api-key",
+        endpoint=Endpoint(strip=(_THOUGHTS,)),
         listing=Listing(),  # it lists what could be deployed, not what is
     ),
     Preset(
@@ -243,7 +254,7 @@ _RESELLERS: Final = (
         endpoint=Endpoint(
             strip=(
                 *("logprobs", "top_logprobs", "logit_bias", "messages[].name"),
-                *("store", "prediction", "modalities", "audio"),
+                *("store", "prediction", "modalities", "audio", _THOUGHTS),
             )
         ),
     ),
@@ -255,6 +266,7 @@ _RESELLERS: Final = (
         endpoint=Endpoint(
             strip=(
                 *_OPENAI_OWN,
+                _THOUGHTS,
                 *("frequency_penalty", "presence_penalty", "logit_bias", "parallel_tool_calls", "prompt_cache_key"),
             )
         ),

@@ -94,7 +94,7 @@ def _media(kind: Literal["image", "file"], block: JSONObject, path: str) -> Medi
     form = source.get("type")
     if form == "base64":
         part.data = signatures.standard_base64(_needed(source.get("data"), f"{path}.source.data"))
-        part.mime = filled(source.get("media_type"))
+        part.mime = media.spelt_mime(filled(source.get("media_type")))
     elif form == "url":
         part.url = _needed(source.get("url"), f"{path}.source.url")
     elif form == "file":

@@ -61,6 +61,8 @@ class ContentWriter:
                 turns[-1][1].extend(blocks)
             else:
                 turns.append((message.role, blocks))
+        if turns and turns[-1][0] == "assistant":
+            _trim(turns[-1][1])
         return [{"role": role, "content": _results_first(blocks)} for role, blocks in turns]
 
     def _message(self, message: Message, where: str) -> list[JSONObject]:
@@ -138,6 +140,9 @@ class ContentWriter:
         if part.detail not in (None, "auto"):
             self._lose("image detail", where)
         if part.data is not None:
+            refused = media.refused_image(part, media.WEB_IMAGES)
+            if refused is not None:
+                return self._lose(refused, where, meaning=True)
             source = {"type": "base64", "media_type": part.mime or "application/octet-stream", "data": part.data}
         elif part.url is not None:
             if not _on_the_web(part.url):
@@ -167,6 +172,12 @@ class ContentWriter:
         if part.filename is not None:
             document["title"] = part.filename
         return document
+
+
+def _trim(blocks: list[JSONObject]) -> None:
+    """Anthropic refuses a last assistant turn whose text ends in white space."""
+    if blocks[-1]["type"] == "text":
+        blocks[-1]["text"] = blocks[-1]["text"].rstrip()
 
 
 def _mention(part: MediaPart) -> JSONObject:

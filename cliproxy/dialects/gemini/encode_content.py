@@ -29,7 +29,9 @@ _Turn = tuple[str, list[tuple[Part, str]]]
 
 
 def write_media(part: MediaPart) -> JSONObject | None:
-    """``inlineData`` or ``fileData``; None for a file known by another vendor's id alone."""
+    """``inlineData`` or ``fileData``; None for a file known by another vendor's id alone, and for an image Gemini takes not."""
+    if media.refused_image(part, media.GOOGLE_IMAGES) is not None:
+        return None
     if part.data is not None:
         return {"inlineData": {"mimeType": part.mime or "application/octet-stream", "data": part.data}}
     if part.url is None:
@@ -105,7 +107,10 @@ class ContentWriter:
         if part.data is None and part.url is None:
             self._lose(f"{part.kind} by id", where, meaning=True)
             return False
-        return True
+        refused = media.refused_image(part, media.GOOGLE_IMAGES)
+        if refused is not None:
+            self._lose(refused, where, meaning=True)
+        return refused is None
 
     def _can_replay(self, part: ReasoningPart, where: str) -> bool:
         if part.redacted is not None:

@@ -8,6 +8,7 @@ from typing import Literal
 from cliproxy.dialects import arguments, media
 from cliproxy.dialects.gemini.signed import SLOT
 from cliproxy.dialects.gemini.spelling import of
+from cliproxy.dialects.media import spelt_mime
 from cliproxy.dialects.members import filled, member
 from cliproxy.dialects.signatures import Slot, standard_base64
 from cliproxy.ir.content import MediaPart, OpaquePart, Part, ReasoningPart, Signature, TextPart
@@ -63,7 +64,7 @@ def read_part(part: JSONObject, sign: Sign) -> Part:
 
 def read_inline(inline: JSONObject) -> MediaPart:
     """``inlineData``; Google's SDKs write URL-safe base64, nobody else reads it."""
-    mime = filled(of(inline, "mimeType", "mime_type"))
+    mime = spelt_mime(filled(of(inline, "mimeType", "mime_type")))
     data = inline.get("data")
     return MediaPart(
         _kind(mime),

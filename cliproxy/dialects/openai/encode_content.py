@@ -135,6 +135,10 @@ class ContentWriter:
             if part.kind == "image" and part.url.startswith(("http://", "https://")):
                 return _image(part.url, part.detail)
             return _text(media.mention(part))
+        refused = media.refused_image(part, media.WEB_IMAGES)
+        if refused is not None:
+            self._lose(refused, where, meaning=True)
+            return None
         if part.kind == "image":
             return _image(media.data_url(part), part.detail)
         if part.kind == "file":

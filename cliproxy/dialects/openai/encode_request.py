@@ -28,10 +28,10 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
     names = wire_names(request, NAMES)
     body: JSONObject = {"model": context.model, "messages": ContentWriter(request, names, context.losses).written()}
-    tools = write_tools(request, names, context.losses)
+    tools = write_tools(request, names, context.losses, context.tools)
     if tools:
         body["tools"] = tools
-        choice = write_choice(request, names, context.losses)
+        choice = write_choice(request, names, context.losses, context.tools)
         if choice is not None:
             body["tool_choice"] = choice
         if request.parallel is not None:

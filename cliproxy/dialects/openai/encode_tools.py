@@ -9,8 +9,11 @@ from cliproxy.ir.request import BuiltinTool, CompletionRequest, FunctionTool
 from cliproxy.jsontypes import JSON, JSONObject
 
 
-def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[Loss]) -> list[JSONObject]:
-    """The tools Chat can be told of, in order."""
+def write_tools(
+    request: CompletionRequest, names: dict[str, str], losses: list[Loss], own: tuple[str, ...] = ()
+) -> list[JSONObject]:
+    """The tools Chat can be told of, in order. OpenAI's Chat takes functions alone; ``own`` are the types of other tools that
+    this upstream takes too."""
     written = []
     for index, tool in enumerate(request.tools):
         where = f"tools[{index}]"
@@ -18,24 +21,26 @@ def write_tools(request: CompletionRequest, names: dict[str, str], losses: list[
             if tool.cache is not None:
                 losses.append(Loss("cache_control", where))
             written.append(_function(tool, names, losses, where))
-        elif tool.origin == "responses":
-            # Compatible servers may know the vendor's own tools, so they are handed on as they came.
+        elif tool.raw.get("type") in own:
             written.append(tool.raw)
-        elif tool.kind == "web_search":
+        elif tool.kind in own:
             losses.extend(Loss(f"web search {option}", where) for option in tool.options)
-            written.append({"type": "web_search"})
+            written.append({"type": tool.kind})
         else:
-            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=True))
+            # Searching among deferred tools is spared: all of them are declared.
+            losses.append(Loss(f"built-in tool {tool.kind}", where, meaning=not tool.kind.startswith("tool_search")))
     return written
 
 
-def write_choice(request: CompletionRequest, names: dict[str, str], losses: list[Loss]) -> JSON:
+def write_choice(
+    request: CompletionRequest, names: dict[str, str], losses: list[Loss], own: tuple[str, ...] = ()
+) -> JSON:
     """``tool_choice``, or None when nothing can be said."""
     choice = request.tool_choice
     if choice is None:
         return None
     if choice.builtin is not None:
-        if any(isinstance(tool, BuiltinTool) and tool.origin == "responses" for tool in request.tools):
+        if any(isinstance(tool, BuiltinTool) and tool.raw.get("type") in own for tool in request.tools):
             return choice.raw
         losses.append(Loss(f"tool_choice {choice.builtin}", "tool_choice", meaning=True))
         return None

@@ -140,6 +140,8 @@ class ContentWriter:
                 out.append({"type": "input_file", "file_id": part.file_id})
             else:
                 self._lose(f"{part.kind} by id", where, meaning=True)
+        elif (refused := media.refused_image(part, media.WEB_IMAGES)) is not None:
+            self._lose(refused, where, meaning=True)
         elif part.kind == "image":
             url = media.data_url(part) if part.url is None else part.url
             out.append({"type": "input_image", "image_url": url, "detail": part.detail or "auto"})

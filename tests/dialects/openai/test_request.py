@@ -433,19 +433,29 @@ def test_choice_without_tools_is_not_written() -> None:
 
 
 def test_vendor_tools_are_handed_on_translated_or_lost() -> None:
-    """Responses' own tools pass as they are, a web search is a web search, what else there is is a loss of meaning."""
+    """Chat takes functions alone, but for what its endpoint is said to take besides."""
     raw = {"type": "file_search", "vector_store_ids": ["v"]}
-    body, losses = encoded(
-        foreign(
-            tools=[
-                BuiltinTool("file_search", "responses", {}, raw),
-                BuiltinTool("web_search", "claude", {"max_uses": 3}, {}),
-                BuiltinTool("bash", "claude", {}, {}),
-            ]
-        )
+    request = foreign(
+        tools=[
+            BuiltinTool("file_search", "responses", {}, raw),
+            BuiltinTool("web_search", "claude", {"max_uses": 3}, {}),
+            BuiltinTool("bash", "claude", {}, {}),
+        ],
+        tool_choice=ToolChoice("required", builtin="file_search", raw={"type": "file_search"}),
+    )
+    losses: list[Loss] = []
+    body = CHAT.encode_request(
+        request, EncodeContext("up", minting(), tools=("file_search", "web_search"), losses=losses)
     )
     assert body["tools"] == [raw, {"type": "web_search"}]
+    assert body["tool_choice"] == {"type": "file_search"}
     assert losses == [Loss("web search max_uses", "tools[1]"), Loss("built-in tool bash", "tools[2]", meaning=True)]
+    body, losses = encoded(request)
+    assert {"tools", "tool_choice"}.isdisjoint(body)
+    assert [loss.what for loss in losses] == [
+        "built-in tool file_search", "built-in tool web_search", "built-in tool bash",
+    ]  # fmt: skip
+    assert all(loss.meaning for loss in losses)
 
 
 def test_everything_chat_can_say_is_said_without_loss() -> None:
