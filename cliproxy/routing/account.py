@@ -168,8 +168,9 @@ def _common(
     """What every file may say of itself (credentials.md 2.1 and 8)."""
     members = account.members
     excluded = dict(settings.oauth_excluded_models).get(channel, ()) + tuple(_texts(members.get("excluded_models")))
-    aliases = tuple(dict(settings.oauth_model_alias).get(channel, ()))
-    offered = served((*models, *aliases), excluded)
+    aliases = (*_aliases(members.get("model_aliases")), *dict(settings.oauth_model_alias).get(channel, ()))
+    offered = served((*models, *aliases), excluded) if models or aliases else ()
+    hidden = tuple({alias.name.lower() for alias in aliases} - {alias.name.lower() for alias in aliases if alias.fork})
     own = members.get("headers")
     prefix = _text(members, "prefix").strip("/")
     return Credential(
@@ -181,17 +182,17 @@ def _common(
         base_url=base_url,
         serves=offered,
         prefix="" if "/" in prefix else prefix,
-        priority=_number(members.get("priority")) or 0,
-        weight=1 if (weight := _number(members.get("weight"))) is None else weight,
+        priority=_whole(members.get("priority")) or 0,
+        weight=1 if (weight := _whole(members.get("weight"))) is None else max(0, weight),
         proxy_url=_text(members, "proxy_url") or settings.proxy_url,
         headers=(*headers, *((k, v) for k, v in (own if isinstance(own, dict) else {}).items() if isinstance(v, str))),
-        request_retry=_number(members.get("request_retry")),
+        request_retry=None if (_whole(members.get("request_retry")) or 0) < 0 else _whole(members.get("request_retry")),
         disable_cooling=_truth(members.get("disable_cooling")),
         auth=auth,
         lanes=lanes,
         vendor=PRESETS["vertex-gemini"].vendor if auth == "google" else "",
-        families=() if offered else families,
-        excluded=excluded,
+        families=() if models else families,
+        excluded=excluded + hidden,
         account=account.name,
     )
 
@@ -210,9 +211,19 @@ def _texts(value: JSON) -> list[str]:
     return [each.lower() for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _number(value: JSON) -> int | None:
+def _aliases(value: JSON) -> list[ModelEntry]:
+    """A file's own, which stand above those of all files of its kind."""
+    found = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [
+        ModelEntry(_text(each, "name"), _text(each, "alias"), each.get("fork") is True)
+        for each in found
+        if _text(each, "name") and _text(each, "alias")
+    ]
+
+
+def _whole(value: JSON) -> int | None:
     try:
-        return max(0, int(value)) if value is not None else None
+        return int(value) if value is not None else None
     except (TypeError, ValueError, OverflowError):
         return None
 

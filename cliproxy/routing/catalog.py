@@ -28,13 +28,14 @@ _MOST_MADE: Final = 250_000
 
 @attrs.frozen(eq=False)
 class _Offer:
-    """What all candidates of one name and one group have in common."""
+    """What all candidates of one name and one group have in common; ``named`` is by the configuration."""
 
     model: str
     suffix: str | None
     alias: str
     info: ModelInfo
     renames: bool = False
+    named: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -156,6 +157,7 @@ def _offered(credential: Credential, now: int, learned: Learned, facts: FactTabl
     if listed is None:
         yield from _configured(credential, now)
     else:
+        yield from (offer for offer in _configured(credential, now) if offer.named)
         for info in listed:
             if not left_out(credential.excluded, info.id):
                 yield _Offer(info.id, None, info.id, described(credential, info.id, facts, info))
@@ -193,7 +195,7 @@ def _configured(credential: Credential, now: int) -> Iterator[_Offer]:
     for served in credential.serves:
         model, suffix = parse_suffix(served.name)
         info = _info(served, model, _owner(credential), now)
-        yield _Offer(model, suffix, served.alias, info, served.renames)
+        yield _Offer(model, suffix, served.alias, info, served.renames, served.user_defined)
 
 
 @functools.lru_cache(maxsize=8192)

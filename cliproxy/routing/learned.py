@@ -64,9 +64,9 @@ class Learned:
     def learn_list(self, credential: Credential, models: tuple[ModelInfo, ...]) -> None:
         """The vendor's list, which holds for its other credentials at the address until they have one that differs."""
         path, before = credential.listing.path, self.listed(credential)
-        if self._sources.setdefault(path, credential.id) == credential.id and self._lists.get(path) != models:
+        if path and self._sources.setdefault(path, credential.id) == credential.id:
             self._lists[path] = models
-        if self._lists.get(path) == models:
+        if path and self._lists.get(path) == models:
             self._lists.pop(credential.id, None)
         else:
             self._lists[credential.id] = models

@@ -2,9 +2,13 @@
 
 import pytest
 
+from cliproxy.errors import RequestFault
 from cliproxy.jsontypes import dumps
 from cliproxy.routing.account import credential_of, read
+from cliproxy.routing.capability import ModelInfo
 from cliproxy.routing.credential import Credential
+from cliproxy.routing.learned import Learned
+from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.load import loads
 
 SETTINGS = loads(
@@ -59,3 +63,38 @@ def test_a_service_account_serves_gemini_and_claude_on_vertex() -> None:
     assert made.spoken("openai", "gemini-3.8-flash").base_url == (
         "https://aiplatform.eu.rep.googleapis.com/v1/projects/P/locations/eu"
     )
+
+
+ALIASED = loads(
+    "oauth-providers: [{name: Mine, dialect: claude, base-url: 'https://x.test/', token-url: 'https://x.test/t'}]\n"
+    "oauth-model-alias: {mine: [{name: claude-opus-5, alias: best}, {name: claude-sonnet-5, alias: good, fork: true}]}"
+).settings
+
+
+def test_aliases_stand_beside_what_the_account_serves_and_hide_a_name_unless_they_fork() -> None:
+    file = {
+        "type": "mine",
+        "access_token": "t",
+        "model-aliases": [{"name": "claude-haiku-9", "alias": "best"}, 7, {"name": "x"}],
+    }
+    accounts = [read("m.json", dumps(file))]
+    learned = Learned()
+    snapshot = Snapshot.build(ALIASED, {}, 0, learned, accounts)
+    assert snapshot.router.resolve("best").candidates[0].model == "claude-haiku-9"
+    assert snapshot.router.resolve("good").candidates[0].model == "claude-sonnet-5"
+    assert snapshot.router.resolve("claude-sonnet-5").candidates[0].model == "claude-sonnet-5"
+    assert snapshot.router.resolve("claude-anything").candidates[0].model == "claude-anything"
+    for hidden in ("claude-opus-5", "claude-haiku-9"):
+        with pytest.raises(RequestFault):
+            snapshot.router.resolve(hidden)
+    learned.learn_list(snapshot.credentials[0], (ModelInfo("claude-opus-5"), ModelInfo("claude-sonnet-5")))
+    listed = {info.id for info in snapshot.relearned(learned, 0).catalog.listed()}
+    assert listed == {"best", "good", "claude-sonnet-5"}
+
+
+def test_an_accounts_priority_may_be_below_the_others_and_a_negative_retry_is_none_of_its_own() -> None:
+    made = credential_of(
+        read("m.json", b'{"type": "mine", "access_token": "t", "priority": -3, "request_retry": -1}'), SETTINGS
+    )
+    assert isinstance(made, Credential)
+    assert (made.priority, made.request_retry) == (-3, None)
