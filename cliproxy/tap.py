@@ -82,6 +82,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.reload import Reloader
     from cliproxy.daemon.signals import Signals, hold_signals
     from cliproxy.daemon.state_file import SavedState
+    from cliproxy.daemon.tracing import Tracing
     from cliproxy.daemon.usage_file import SavedUsage
     from cliproxy.service import CliproxyService
 
@@ -118,6 +119,7 @@ def makeService(options: Options) -> IService:
         SavedUsage(daemon).setServiceParent(whole)
         folder = options.log.folder if options.log is not None else LogFolder.of(daemon.settings, os.environ)
         kept_requests(daemon, folder, reactor).setServiceParent(whole)
+        Tracing(daemon, reactor).setServiceParent(daemon)
         ControlSocket(daemon, reactor).setServiceParent(whole)
         actions[signal.SIGHUP] = reloader.reload
     else:

@@ -19,6 +19,7 @@ from cliproxy.management.collectors import CollectorRoutes
 from cliproxy.management.config import ConfigRoutes
 from cliproxy.management.config_v8 import ConfigByPathRoutes
 from cliproxy.management.editing import ConfigFile
+from cliproxy.management.gauges import Gauges
 from cliproxy.management.lists import ListRoutes
 from cliproxy.management.logs import LogRoutes
 from cliproxy.management.maps import MapRoutes
@@ -56,6 +57,7 @@ def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
     """Path prefixes and the apps that own them; and every route."""
     front, file, ledger, reactor = parts.front, parts.file, parts.ledger, parts.reactor
     pool, table = parts.failover.pool, list[Entry]()
+    parts.metrics.registry.register(Gauges(front, pool, ledger))
     numbers = NumberRoutes(front, pool, ledger, front.relay.events, parts.metrics, reactor, reactor.seconds)
     owners = (
         ManagementRoutes(front, parts.failover, reactor.seconds, front.now, table),

@@ -20,7 +20,7 @@ from cliproxy.errors import ErrorDetail, FailureKind, NotExpressible, RequestFau
 from cliproxy.failover.failover import Failover
 from cliproxy.ir.loss import Loss, named
 from cliproxy.pool.pool import Lease
-from cliproxy.providers.interface import Operation
+from cliproxy.providers.interface import Operation, UpstreamRequest
 from cliproxy.providers.lanes import spoken
 from cliproxy.providers.outbound import Outbound, prepare
 from cliproxy.providers.quota_headers import windows
@@ -37,6 +37,7 @@ from cliproxy.routing.thinking import parse_suffix
 from cliproxy.upstream.client import Client, Timeouts, UpstreamResponse
 from cliproxy.upstream.local import respond
 from cliproxy.wire.escape import visible
+from cliproxy.wire.traceparent import TraceContext, attempt_span
 
 #: An upstream's error body is read this far.
 ERROR_LIMIT: Final = 64 * 1024
@@ -125,6 +126,8 @@ class Attempts:
         lease.candidate = candidate = spoken(lease.candidate, exchange.inbound)
         settings, now = exchange.snapshot.settings, int(self._now())
         outbound = prepare(exchange.inbound, exchange.dialect, candidate, settings, self._mint, now)
+        if exchange.tracing is not None and outbound.request is not None:
+            outbound.request = _traced(outbound.request, exchange.tracing, exchange)
         exchange.lease, exchange.losses = lease, outbound.losses
         self._tell("attempt", exchange)
         if exchange.strict:
@@ -206,6 +209,12 @@ def timeouts_of(exchange: Exchange) -> Timeouts:
         first_byte=settings.first_byte_timeout_seconds,
         idle=settings.stream_idle_seconds,
     )
+
+
+def _traced(request: UpstreamRequest, context: TraceContext, exchange: Exchange) -> UpstreamRequest:
+    """The request with the trace that it is part of."""
+    span = attempt_span(context.trace, exchange.id, len(exchange.trace.attempts))
+    return attrs.evolve(request, headers=[*request.headers, *context.headers(span)], address=None)
 
 
 def _redirected(lease: Lease, response: UpstreamResponse, snapshot: Snapshot) -> RequestFault:

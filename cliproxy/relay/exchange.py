@@ -23,6 +23,7 @@ from cliproxy.relay.recording import Tried
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.settings.model import ClientKey
+from cliproxy.wire.traceparent import TraceContext
 
 if TYPE_CHECKING:
     from cliproxy.relay.capture import Capture
@@ -92,6 +93,7 @@ class Exchange:
     :ivar route: where it goes, when someone has decided already (Amp); None asks the router.
     :ivar edit: changes each JSON payload of the answer (Amp's rewriting), or None.
     :ivar amp: how it is routed, if it is Amp's.
+    :ivar tracing: the trace that it is part of, if it is of any.
     :ivar session: the beginning of its conversation's digest, where that was made.
     :ivar key: the client's, for what it may use; ``admission`` is what was reserved for it.
     :ivar left: the client hung up.
@@ -133,6 +135,7 @@ class Exchange:
     key: ClientKey | None = None
     admission: Admission | None = None
     amp: str = ""
+    tracing: TraceContext | None = None
     session: str = ""
     size: int = 0
     left: bool = False

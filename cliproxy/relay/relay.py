@@ -40,10 +40,12 @@ from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
 from cliproxy.upstream.client import Client
 from cliproxy.wire.escape import visible
+from cliproxy.wire.traceparent import TraceContext, begun, parsed
 
 
 class Relay:
-    """What all exchanges share. ``snapshot`` is replaced by a reload; ``account`` takes the record of each.
+    """What all exchanges share. ``snapshot`` is replaced by a reload; ``account`` takes the record of each. ``sample`` is the
+    share of requests of which a trace begins here; None where none is kept.
 
     :ivar straight: whether first attempts may be made straightly; else the failover loop makes all of them.
     """
@@ -98,6 +100,7 @@ class Relay:
         )
         self.events = Events()
         self.account: Callable[[Record, Exchange], object] = _unread
+        self.sample: float | None = None
 
     def start(self, exchange: Exchange) -> Deferred[None]:
         """:meth:`serve`, for who waits for a Deferred. Cancelling it is the client's hang-up."""
@@ -115,6 +118,8 @@ class Relay:
         exchange.started = self._reactor.seconds()
         self.exchanges[id(exchange)] = exchange
         exchange.beat = self._heartbeats.watch(exchange)
+        if self.sample is not None or "traceparent" in exchange.inbound.headers:
+            exchange.tracing = self._traced(exchange)
         self._tell("started", exchange)
         try:
             exchange.plan = plan = self._plan(exchange)
@@ -200,6 +205,14 @@ class Relay:
         """Say how far the exchange is, if anybody watches."""
         if self.events.watched:
             self.events.publish(kind, progress_of(exchange, self._reactor.seconds(), self._now()))
+
+    def _traced(self, exchange: Exchange) -> TraceContext | None:
+        """The trace that the client began; else one of ours, where traces are kept."""
+        headers = exchange.inbound.headers
+        context = parsed(headers.get("traceparent", ""), headers.get("tracestate", ""))
+        if context is None and self.sample is not None:
+            context = begun(f"{exchange.id} {self._now()}", self.sample)
+        return context
 
     def _plan(self, exchange: Exchange) -> Plan:
         inbound, snapshot = exchange.inbound, exchange.snapshot

@@ -85,6 +85,18 @@ class RemoteManagement:
 
 
 @attrs.frozen
+class Tracing:
+    """Where spans go (OTLP over HTTP, JSON); without an ``endpoint`` OpenTelemetry's variables say it.
+
+    ``sample`` is the share of the requests that bring no trace of their own.
+    """
+
+    endpoint: str = attrs.field(default="", metadata=rule(check=web_address))
+    headers: Headers = attrs.field(default=(), repr=names_of)
+    sample: float = attrs.field(default=1.0, metadata=rule(least=0, most=1))
+
+
+@attrs.frozen
 class QuotaExceeded:
     """What a 429 does: ``switch_project`` tries the next credential at once, uncounted."""
 
@@ -440,6 +452,7 @@ class Settings:
     oauth_model_alias: tuple[tuple[str, tuple[ModelEntry, ...]], ...] = ()
     payload: Payload = Payload()
     ampcode: Amp = Amp()
+    tracing: Tracing = Tracing()
 
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
