@@ -123,7 +123,9 @@ class ConsoleRoutes:
     @app.route("/console/events", methods=("GET",), access=Access.CONSOLE)
     def events(self, call: Call) -> Deferred[None]:
         """Everything, and then what changes, as server-sent events: hello, frame, missed."""
-        stream = EventStream(call.request, self.feed.events, self.feed.reactor)
+        stream = EventStream(
+            call.request, self.feed.events, self.feed.reactor, lambda: self.front.has_session(call.request)
+        )
         stream.begin(self.feed.whole())
         return stream.done
 

@@ -170,7 +170,7 @@ class Front:
             }
         shown = candidates(header_map(request), found)
         known = gate.keyless or gate.key(shown) is not None
-        return known or self._shows_secret(request) or self._shows_session(request)
+        return known or self._shows_secret(request) or self.has_session(request)
 
     def _admit(
         self,
@@ -244,7 +244,8 @@ class Front:
             return False
         return True
 
-    def _shows_session(self, request: Any) -> bool:
+    def has_session(self, request: Any) -> bool:
+        """Whether its caller has a session of the console's now."""
         address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
         snapshot = self.snapshot
         try:

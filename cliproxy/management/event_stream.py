@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -18,9 +19,11 @@ BEAT: Final = 15.0
 
 @implementer(IPushProducer)
 class EventStream:
-    """One watcher's answer. ``done`` is cancelled when it leaves."""
+    """One watcher's answer. ``done`` is cancelled when it leaves, and fires when it may watch no more."""
 
-    def __init__(self, request: Request, events: Events, reactor: Any) -> None:
+    def __init__(self, request: Request, events: Events, reactor: Any, allowed: Callable[[], bool]) -> None:
+        """:param allowed: asked before anything is sent: keys are changed, and sessions end, while a page is open."""
+        self._allowed = allowed
         self.done: Deferred[None] = Deferred(self._left)
         self._request = request
         self._events = events
@@ -36,20 +39,34 @@ class EventStream:
         request.setHeader("Cache-Control", "no-cache")
         request.setHeader("X-Accel-Buffering", "no")  # nginx would gather a stream otherwise
         request.registerProducer(self, True)
-        self._send("hello", opening)
+        self._write("hello", opening)
         self._events.watch(self._send)
         self._beat = self._reactor.callLater(BEAT, self._tick)
 
     def _send(self, kind: str, data: JSONObject) -> None:
         if self._paused:
             self._missed += 1
-            return
+        elif self._may_watch():
+            self._write(kind, data)
+
+    def _write(self, kind: str, data: JSONObject) -> None:
         self._request.write(b"event: %s\ndata: %s\n\n" % (kind.encode(), dumps(data)))
 
     def _tick(self) -> None:
         self._beat = self._reactor.callLater(BEAT, self._tick)
-        if not self._paused:
+        if self._may_watch() and not self._paused:
             self._request.write(b": \n\n")
+
+    def _may_watch(self) -> bool:
+        """Whether it still may; one that may not has its answer ended."""
+        if self.done.called:
+            return False
+        if not self._allowed():
+            self._left(None)
+            self._request.unregisterProducer()
+            self.done.callback(None)
+            return False
+        return True
 
     def _left(self, _: object) -> None:
         self._events.leave(self._send)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 from prometheus_client.exposition import choose_encoder
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 
 from cliproxy.errors import RequestFault
@@ -105,7 +106,13 @@ class NumberRoutes:
     @app.managed("events", gives="text/event-stream")
     def happenings(self, call: Call) -> Deferred[None]:
         """What happens from now on, as server-sent events: started, attempt, first, finished, cleared, reloaded."""
-        stream = EventStream(call.request, self.events, self.reactor)
+        doors = call.snapshot.settings.remote_management
+        owner = isinstance(call.request.getClientAddress(), UNIXAddress)
+
+        def allowed() -> bool:
+            return owner or self.front.snapshot.settings.remote_management == doors
+
+        stream = EventStream(call.request, self.events, self.reactor, allowed)
         stream.begin({"in_flight": self.front.relay.open, "time": self.front.now()})
         return stream.done
 

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlencode
 
+import attrs
 import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -423,6 +424,24 @@ class Live(Console):
         kinds = [kind for kind, _ in self.frames(watching)]
         self.assertEqual(kinds[:2], ["hello", "hello"])
         self.assertEqual(len(self.frames(watching)[1][1]["credentials"]), 7)
+
+    def test_a_session_that_ends(self) -> None:
+        """Its open pages are told no more: when its key is changed, and when it is left. Others' are."""
+        self.build()
+        cookies = [self.cookie(KEY), self.cookie(SECRET), self.cookie(SECRET)]
+        pages = [self.get("/console/events", cookie) for cookie in cookies]
+        doors = attrs.evolve(DOORS, console_key=Secret("another"))
+        self.world.service.apply(settings(remote_management=doors))
+        self.world.pass_time(0.5)
+        self.assertEqual([page.ended for page in pages], [True, False, False])
+        self.assertEqual([kind for kind, _ in self.frames(pages[0])], ["hello"])
+        self.world.request("DELETE", "/console/session", None, cookies[1], key=None)
+        self.world.pass_time(5.5)
+        self.assertEqual([page.ended for page in pages], [True, True, False])
+        self.world.service.apply(settings(remote_management=attrs.evolve(doors, disable_control_panel=True)))
+        self.world.pass_time(0.5)
+        self.assertTrue(pages[2].ended)
+        self.assertFalse(self.world.service.console.events.watched)
 
     def test_nobody_watches(self) -> None:
         """When the last page leaves, nothing goes on."""

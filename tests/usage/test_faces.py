@@ -236,6 +236,18 @@ class Watching(SynchronousTestCase):
         self.world.flow()
         self.assertFalse(self.world.service.relay.events.watched)
 
+    def test_a_changed_secret_ends_it(self) -> None:
+        """Who knew the old one sees nothing more; another reload ends nobody's."""
+        watching = self.world.get("/v0/management/events", SECRET, key=None)
+        service = self.world.service
+        service.apply(attrs.evolve(service.settings, request_retry=1))
+        self.world.flow()
+        self.assertEqual((watching.ended, self.kinds(watching)), (False, ["hello", "reloaded"]))
+        service.apply(attrs.evolve(service.settings, remote_management=RemoteManagement(secret_key=Secret("new"))))
+        self.world.flow()
+        self.assertEqual((watching.ended, self.kinds(watching)), (True, ["hello", "reloaded"]))
+        self.assertFalse(service.relay.events.watched)
+
     def test_only_with_the_key(self) -> None:
         """Not with a client key, not without one."""
         for path in ("events", "usage", "usage/summary", "usage/requests", "usage/export", "keys", "credentials"):
