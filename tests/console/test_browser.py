@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,6 +177,19 @@ def test_explain(stage: Stage) -> None:
     stage.page.run("document.getElementById('explain-model').value = 'nobody'; 1")
     stage.page.click("#explain-form button")
     stage.sees("#explained", "unknown provider")
+
+
+def test_a_model_leads_to_its_explanation(stage: Stage) -> None:
+    """From its credential, and by its address; going back leads back."""
+    stage.log_in()
+    stage.view("credentials")
+    stage.page.until(f"{_row('gated')} !== undefined")
+    stage.page.run(f"{_row('gated')}.querySelector('a.chip').focus(); 1")
+    stage.page.press("Enter")
+    stage.sees("#explained", "deepseek-chat", "gated")
+    assert stage.page.run("document.activeElement.id") == "explain-title"
+    stage.page.run("history.back(); 1")
+    stage.page.until("!document.getElementById('credentials').hidden")
 
 
 def test_a_request_runs(stage: Stage) -> None:
@@ -422,6 +436,19 @@ def test_an_empty_daemon(stage: Stage) -> None:
         assert stage.page.complaints == []
         stage.page.go(stage.url)
         stage.page.asked.clear()
+
+
+def test_a_key_that_is_changed_asks_for_the_new_one(stage: Stage) -> None:
+    """While the page is open, and by itself."""
+    stage.log_in()
+    daemon = stage.scene.daemon
+    doors = {**daemon.settings["remote-management"], "console-key": "another-canary"}
+    daemon.write(json.dumps({**daemon.settings, "remote-management": doors}))
+    stage.page.until("document.getElementById('key') !== null")
+    before = daemon.log.read_text().count(": reloaded")
+    daemon.write(json.dumps(daemon.settings))
+    daemon.until(lambda: daemon.log.read_text().count(": reloaded") > before)
+    stage.page.complaints.clear()  # the browser's own words about a 401
 
 
 def test_the_daemon_goes_and_comes_back(stage: Stage) -> None:

@@ -521,7 +521,7 @@ function credentialItem({ credential, state, cool, parts }) {
 
 function credentialRow(credential, state, cool, parts, load) {
   const facts = [credential.provider, credential.priority ? `priority ${credential.priority}` : "", credential.weight !== 1 ? `weight ${credential.weight}` : "", credential.subscription ? "subscription" : ""];
-  const models = credential.models.slice(0, 3).map((name) => h("span", { class: "chip", text: name }));
+  const models = credential.models.slice(0, 3).map((name) => explainLink(name, name));
   if (credential.model_count > 3) models.push(h("span", { class: "chip", title: credential.models.slice(3).join(", "), text: `+${credential.model_count - 3}` }));
   return h("tr", null,
     h("th", { scope: "row", class: "full" }, credential.label, h("span", { class: "sub", text: facts.filter(Boolean).join(" · ") })),
@@ -560,7 +560,7 @@ function drawRequests() {
   const source = held ?? { running: known.running, ended: known.ended, unshown: known.unshown };
   const words = $("requests-filter").value.trim().toLowerCase(), wanted = $("requests-outcome").value;
   const fits = (record) =>
-    (!words || `${record.id} ${record.key} ${record.path ?? ""} ${record.asked} ${record.model} ${record.credential} ${record.provider}`.toLowerCase().includes(words)) &&
+    (!words || `${record.id} ${record.key} ${record.path ?? ""} ${record.asked} ${record.model} ${record.credential} ${record.provider} ${record.tries.map((one) => one.credential).join(" ")}`.toLowerCase().includes(words)) &&
     (!wanted || (wanted === "losses" ? record.losses > 0 : outcome(record) === wanted));
   const items = source.running.filter(fits).map(runningItem);
   for (let at = source.ended.length - 1; at >= 0 && items.length < MOST_REQUESTS; at -= 1) {
@@ -610,13 +610,14 @@ function endedItem(record) {
 
 function detailRow(record) {
   const tries = record.tries.map((one) => `${one.credential} (${one.model}): ${one.status || "none"}${one.why ? `, ${one.why}` : ""}, ${ms(one.ms)}`);
+  const why = record.asked ? explainLink(record.asked, "what would become of it now") : null;
   if (record.path) return h("tr", { class: "detail" }, h("td", { colspan: "9" }, factList([["Request", record.id], ["Path", record.path], ["Refused", record.failure]])));
   const facts = [
     ["Request", record.id], ["Translated", record.dialect_out && record.dialect_out !== record.dialect_in ? `${dialect(record.dialect_in)} to ${dialect(record.dialect_out)}` : "no, passed on"],
     ["Attempts", tries.length ? h("ol", null, tries.map((text) => h("li", { text }))) : "none"],
     ["Tokens", `${count(record.input)} in (${count(record.cached ?? 0)} cached, ${count(record.cache_write ?? 0)} written to the cache), ${count(record.output)} out (${count(record.reasoning ?? 0)} reasoning)`],
     ["Cost", `${usd(record.cost_usd)} (${record.cost_source})${record.cache_saved_usd ? `, ${usd(record.cache_saved_usd)} saved by the cache` : ""}${record.saved_usd ? `, ${usd(record.saved_usd)} covered by a subscription` : ""}`],
-    ["Affinity", record.affinity], ["Losses", record.lost?.length ? record.lost.join(", ") : "none"], ["Failure", record.failure],
+    ["Affinity", record.affinity], ["Losses", record.lost?.length ? record.lost.join(", ") : "none"], ["Failure", record.failure], ["Explain", why],
   ];
   return h("tr", { class: "detail" }, h("td", { colspan: "9" }, factList(facts)));
 }
@@ -699,6 +700,8 @@ async function explain(event) {
 
 const AMP = { LOCAL_PROVIDER: "served here", MODEL_MAPPING: "mapped to", AMP_CREDITS: "passed on to ampcode.com", NO_PROVIDER: "refused: nobody serves it" };
 
+const explainLink = (model, text) => h("a", { class: "chip", href: `#explain?${new URLSearchParams({ model })}`, title: `Explain ${model}`, text });
+
 function explainSummary(told) {
   const amp = [AMP[told.amp.route] ?? told.amp.route, told.amp.models.join(", ")].filter(Boolean).join(" ");
   const usable = (told.candidates ?? []).filter((one) => one.place !== null).length;
@@ -775,7 +778,9 @@ function drawAtOnce() {
   draw();
 }
 
-function show(name, focus) {
+/** `place`: a view's name, and perhaps what is asked of it: `explain?model=gpt-5.2`. */
+function show(place, focus) {
+  const [name, query] = place.split("?");
   view = name in VIEWS ? name : "now";
   for (const each of Object.keys(VIEWS)) $(each).hidden = each !== view;
   for (const link of $("nav").querySelectorAll("a")) {
@@ -788,6 +793,11 @@ function show(name, focus) {
   document.title = `${title.textContent} · cliproxy console`;
   if (focus) { scrollTo(0, 0); title.focus({ preventScroll: true }); }
   drawAtOnce();
+  const model = new URLSearchParams(query).get("model");
+  if (view === "explain" && model) {
+    $("explain-model").value = model;
+    explain();
+  }
 }
 
 setInterval(() => {
