@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import attrs
 from twisted.application.service import IService
 from twisted.python import usage
 
@@ -40,6 +41,8 @@ class Options(usage.Options):
     path: Path | None = None
     log: ApplicationLog | None = None
     """Ours; None where twistd logs in its own way."""
+    verbose = False
+    """``debug``, whatever the file says."""
 
     def postOptions(self) -> None:
         """Read and check the configuration.
@@ -60,8 +63,10 @@ class Options(usage.Options):
         :raises SettingsError: it cannot be used.
         """
         if self.path is None:
-            return Loaded(demo_settings(self["host"], self["port"], random.SystemRandom()))
-        return load(self.path, host=self["host"], port=self["port"], environ=os.environ)
+            loaded = Loaded(demo_settings(self["host"], self["port"], random.SystemRandom()))
+        else:
+            loaded = load(self.path, host=self["host"], port=self["port"], environ=os.environ)
+        return attrs.evolve(loaded, settings=attrs.evolve(loaded.settings, debug=True)) if self.verbose else loaded
 
 
 def makeService(options: Options) -> IService:

@@ -89,9 +89,14 @@ class AmpFallbackResource(ReverseProxyResource):
         refusal = self.refusal(request) or (NO_CORS if request.method == b"OPTIONS" else None)
         if refusal is not None:
             return self._front.answer(request, refusal)
-        if self._access is Access.OPTIONAL_KEY and not _is_readable(request):
-            request.setHeader("Allow", "GET, HEAD")
-            return self._front.answer(request, Answer({"error": "this path takes GET, HEAD"}, 405))
+        if self._access is Access.OPTIONAL_KEY:
+            try:
+                self._front.check_host(request)
+            except RequestFault as foreign:
+                return self._front.refuse(request, foreign)
+            if not _is_readable(request):
+                request.setHeader("Allow", "GET, HEAD")
+                return self._front.answer(request, Answer({"error": "this path takes GET, HEAD"}, 405))
         # A known token stands for the key it was given for: it opens the tunnel, and brings nothing of the operator's.
         access = Access.OPTIONAL_KEY if self._has_token(request) else self._access
         self._front.run(request, lambda _: self._front.enter(request, access, self.forward, {}))

@@ -59,7 +59,7 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         self.subCommand = _NAME
         self.loadedPlugins = {_NAME: ServiceMaker(_NAME, "cliproxy.tap", self.longdesc, _NAME)}
         self.subOptions = tap.Options()
-        self.subOptions.parent = self
+        self.subOptions.parent, self.subOptions.verbose = self, bool(self["verbose"])
         own = [row[0] for row in tap.Options.optParameters]
         self.subOptions.parseOptions([f"--{name}={self[name]}" for name in own if self[name] is not None])
         super().postOptions()

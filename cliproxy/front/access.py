@@ -152,6 +152,16 @@ class AccessPolicy:
         host = host_of(authority)
         return bool(host) and (is_loopback(host) or host in self._hosts or authority.strip().lower() in self._hosts)
 
+    def check_host(self, headers: Mapping[str, str], candidates: Sequence[str]) -> None:
+        """Whatever is answered to a caller that shows no right key is answered under names of ours only.
+
+        :raises RequestFault: 421 for a foreign host.
+        """
+        if not self.host_allowed(headers.get("host", "")) and self.key(candidates) is None:
+            raise RequestFault(
+                ErrorDetail(421, "this host name is not served without a client key; list it in allowed-hosts")
+            )
+
     def admit(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
         """The client, if it may call a :attr:`Access.CLIENT_KEY` route.
 
@@ -159,10 +169,7 @@ class AccessPolicy:
         """
         peer = self.peer(address, headers)
         if self.keyless:
-            if not self.host_allowed(headers.get("host", "")):
-                raise RequestFault(
-                    ErrorDetail(421, "this host name is not served without a client key; list it in allowed-hosts")
-                )
+            self.check_host(headers, ())
             return Client(peer, admitted=True)
         if not candidates:
             raise RequestFault(ErrorDetail(401, "Missing API key"))

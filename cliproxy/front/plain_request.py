@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web.http import NO_BODY_CODES, RESPONSES, parse_qs
+from twisted.web.http import NO_BODY_CODES, parse_qs
 
 from cliproxy.front.access import Client
-from cliproxy.front.request import SERVER
+from cliproxy.front.request import SERVER, phrase
 from cliproxy.upstream.eager import write_now
 
 _SERVER: Final = SERVER.decode()
@@ -158,7 +158,7 @@ class PlainRequest:
         self._sized = "Content-Length: " in text or self.code in NO_BODY_CODES
         coding = "" if self._sized else "Transfer-Encoding: chunked\r\n"
         known = "" if "X-Request-Id" in self._answer_headers else f"X-Request-Id: {self.id}\r\n"
-        reason = RESPONSES.get(self.code, b"Unknown Status").decode()
+        reason = phrase(self.code, b"Unknown Status").decode()
         head = f"HTTP/1.1 {self.code} {reason}\r\nServer: {_SERVER}\r\n{known}{coding}{text}\r\n"
         return head.encode("utf-8", "surrogateescape")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 
@@ -17,10 +18,16 @@ from cliproxy.front.limits import UNKNOWN_BYTES
 from cliproxy.relay.budget import BUSY_SECONDS
 
 SERVER: Final = f"cliproxy/{__version__}".encode()
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 #: A body must reach :data:`BODY_RATE` bytes a second, on average, once it has taken this many seconds.
 BODY_GRACE_SECONDS: Final = 20
 BODY_RATE: Final = 1024
+
+
+def phrase(status: int, otherwise: bytes) -> bytes:
+    """What a status is called; twisted.web does not know all that there are."""
+    return _PHRASES.get(status, otherwise)
 
 
 class BoundedRequest(Request):
@@ -189,7 +196,7 @@ class BoundedRequest(Request):
         if not sized and self.clientproto == b"HTTP/1.1" and self.method != b"HEAD" and self.code not in NO_BODY_CODES:
             headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
             self.chunked = 1
-        lines = [b"%b %d %b" % (self.clientproto, self.code, self.code_message)]
+        lines = [b"%b %d %b" % (self.clientproto, self.code, phrase(self.code, self.code_message))]
         lines += [name + b": " + value for name, values in headers.getAllRawHeaders() for value in values]
         return b"\r\n".join([*lines, fields.encode(), b""])
 

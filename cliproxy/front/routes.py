@@ -194,6 +194,8 @@ class Front:
                     request.setHeader("Access-Control-Expose-Headers", EXPOSED)
         address = getattr(request.getClientAddress(), "host", "")  # a UNIX socket's peer has none
         if access is Access.OPEN:
+            if not is_managed(request.path) and request.path.decode("latin-1") not in _HEALTH:
+                self.check_host(request)
             return Client(gate.peer(address, headers))
         if access is Access.OPTIONAL_KEY:
             return gate.recognise(address, headers, candidates(headers, query))
@@ -205,6 +207,23 @@ class Front:
                 raise RequestFault.bad("the session is over: log in again", status=401)
             return Client(gate.peer(address, headers))
         return gate.admit(address, headers, candidates(headers, query))
+
+    def check_host(self, request: Any) -> None:
+        """For what needs no client key.
+
+        :raises RequestFault: 421 for a foreign ``Host``, unless a right key is shown all the same.
+        """
+        if not _is_owners(request):
+            headers = header_map(request)
+            self.gate(self.snapshot).check_host(headers, candidates(headers, query_map(request)))
+
+    def refuse_unknown(self, request: Any, fault: RequestFault) -> bytes | None:
+        """:meth:`refuse` what is no route of ours; under a foreign name that is not even said."""
+        try:
+            self.check_host(request)
+        except RequestFault as foreign:
+            fault = foreign
+        return self.refuse(request, fault)
 
     def session(self, headers: Mapping[str, str], snapshot: Snapshot, keys: Iterable[str]) -> str | None:
         """The one of ``keys`` with which the caller's session of the console was begun; None without one."""
@@ -413,7 +432,7 @@ def _routing_failed(owner: Any, request: Any, failure: Failure) -> bytes | None:
         asked = visible(f"{request.method.decode('latin-1')} {request.path.decode('latin-1')[:200]}")
         message = f"there is no such route: {asked}; README lists the ones there are"
         fault = RequestFault.bad(message, status=404, code="unknown_url")
-    refuse: Callable[[Request, RequestFault], bytes | None] = owner.front.refuse
+    refuse: Callable[[Request, RequestFault], bytes | None] = owner.front.refuse_unknown
     return refuse(request, fault)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import AccessPolicy, Client, candidates, host_of
-from cliproxy.settings.model import ClientKey, Secret, Settings
+from cliproxy.settings.model import Amp, ClientKey, Secret, Settings
 from cliproxy.wire.addresses import is_loopback
+from tests.support.settings import KEY, settings
+from tests.support.world import World
 
 KEYED = Settings(api_keys=(ClientKey(Secret("sk-one")), ClientKey(Secret("sk-two"), strict_translation=True)))
 
@@ -135,3 +138,39 @@ def test_words() -> None:
 def test_open_client_has_no_key() -> None:
     """A client without a key says so."""
     assert Client("127.0.0.1").label == "-"
+
+
+class ForeignNames(SynchronousTestCase):
+    """What is answered without a client key is answered under names of ours, pages and unknown paths included."""
+
+    ASKED = (("GET", "/"), ("GET", "/nowhere"), ("GET", "/v1/nowhere"), ("DELETE", "/v1/messages"), ("GET", "/threads"),
+             ("GET", "/v1/chat/completions"), ("POST", "/v1/messages/nothing"))  # fmt: skip
+
+    def test_foreign(self) -> None:
+        """421 in the dialect of the path, with keys or without; underscores and brackets make no difference."""
+        for keys in (KEYED.api_keys, ()):
+            world = World(settings(api_keys=keys, ampcode=Amp(upstream_url="http://amp.test")))
+            self.addCleanup(world.close)
+            vendor = world.vendor("amp.test")
+            for host in ("evil.example", "evil_x.example:8317", "[2001:db8::1]", "[evil", "a b", "x:1:2"):
+                for method, path in self.ASKED:
+                    call = world.request(method, path, None, {"Host": host}, key=None)
+                    self.assertEqual(call.status, 421, (host, method, path, call.raw))
+                    self.assertIn("Misdirected Request", call.raw.decode())
+                    self.assertIn("allowed-hosts", str(call.json["error"]))
+                    self.assertEqual("type" in call.json, "/messages" in path)
+                self.assertEqual(world.get("/healthz", {"Host": host}, key=None).status, 200)
+            self.assertEqual(vendor.requests, [])
+
+    def test_ours(self) -> None:
+        """Under our names, and with a right key under any, everything is answered as ever."""
+        world = World(settings(allowed_hosts=("my_proxy.lan",)))
+        self.addCleanup(world.close)
+        for host, key in (
+            ("127.0.0.1:8317", None),
+            ("[::1]:8317", None),
+            ("my_proxy.lan", None),
+            ("evil.example", KEY),
+        ):
+            answers = [world.request(method, path, None, {"Host": host}, key=key).status for method, path in self.ASKED]
+            self.assertEqual(answers[:4], [200, 404, 404, 405], (host, key))
