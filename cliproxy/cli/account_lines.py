@@ -33,6 +33,6 @@ def lines(told: JSONObject) -> list[str]:
     if told["expires"]:
         found.append(f"    its token {'ended' if told['expired'] else 'ends'} {told['expires']}")
     if told.get("problem"):
-        found.append(f"    has no new token: {told['problem']}")
+        found.append(f"    has no new token: {told['problem']}; to log in anew: cliproxy login {told['type']}")
     found += [f"    {quota_line(window)}" for window in told.get("quota", ())]
     return found

@@ -14,7 +14,7 @@ from cliproxy.routing.serving import readable, served
 from cliproxy.settings.model import NO_SECRET, ModelEntry, OAuthProvider, Secret, Settings
 from cliproxy.settings.provider_checks import vertex_host
 from cliproxy.vendors.preset import Lane, filled
-from cliproxy.vendors.presets import PRESETS
+from cliproxy.vendors.presets import PRESETS, at
 
 #: Logins that only the vendor's own product may use, and what to do instead.
 _OTHERS_PRODUCTS: Final = {
@@ -115,6 +115,7 @@ def credential_of(account: Account, settings: Settings) -> Credential | str:
 def _oauth(account: Account, provider: OAuthProvider, settings: Settings) -> Credential | str:
     if not account.access_token and not account.refresh_token:
         return "holds no token: log in anew with the tool that wrote it, and put its file here"
+    preset = at(provider.base_url)
     kinds = {"openai": "openai-compatibility", "responses": "codex", "claude": "claude", "gemini": "gemini"}
     return _common(
         account,
@@ -125,7 +126,8 @@ def _oauth(account: Account, provider: OAuthProvider, settings: Settings) -> Cre
         auth=f"oauth:{provider.name}",
         headers=provider.headers,
         models=provider.models,
-        families=("*",),
+        families=preset.families if preset else ("*",),
+        vendor=preset.vendor if preset else "",
     )
 
 
@@ -148,6 +150,7 @@ def _vertex(account: Account, settings: Settings) -> Credential | str:
         headers=(),
         models=(),
         families=(*gemini.families, *claude.families),
+        vendor=gemini.vendor,
         lanes=(Lane("gemini", "vertex-gemini", base), Lane("claude", "vertex-claude", base, claude.families)),
     )
 
@@ -163,6 +166,7 @@ def _common(
     headers: Sequence[tuple[str, str]],
     models: Sequence[ModelEntry],
     families: tuple[str, ...],
+    vendor: str,
     lanes: tuple[Lane, ...] = (),
 ) -> Credential:
     """What every file may say of itself (credentials.md 2.1 and 8)."""
@@ -190,7 +194,7 @@ def _common(
         disable_cooling=_truth(members.get("disable_cooling")),
         auth=auth,
         lanes=lanes,
-        vendor=PRESETS["vertex-gemini"].vendor if auth == "google" else "",
+        vendor=vendor,
         families=() if models else families,
         excluded=excluded + hidden,
         account=account.name,

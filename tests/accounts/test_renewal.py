@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import attrs
 import pytest
 
 from cliproxy.accounts import tokens
+from cliproxy.accounts.directory import accounts_in
 from cliproxy.accounts.locks import LOCK_SECONDS, lock_path, taken
+from cliproxy.cli.account_lines import described, lines
 from cliproxy.daemon.accounts_watch import AccountsWatch
 from cliproxy.settings.load import loads
+from cliproxy.settings.model import RemoteManagement, Secret
 from tests.support.world import EPOCH, Received, Vendor, World
 
 CLAUDE = {"model": "claude-opus-5-5", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}
@@ -305,3 +309,29 @@ def test_a_renewal_makes_no_new_configuration_and_a_file_that_is_half_written_is
     place.path.write_text(whole.replace("{", '{"prefix": "team", ', 1))
     world.pass_time(3)
     assert [credential.prefix for credential in world.service.relay.snapshot.credentials] == ["team"]
+
+
+def test_management_and_the_command_say_how_an_account_stands(place: Place) -> None:
+    place.login(3600)
+    world = place.daemon()
+    head = {"Authorization": "Bearer manage"}
+    settings = attrs.evolve(world.service.settings, remote_management=RemoteManagement(secret_key=Secret("manage")))
+    world.service.apply(settings)
+    place.vendor.script = lambda request: request.answer(
+        200, MESSAGE, {"x-ratelimit-limit-requests": "4", "x-ratelimit-remaining-requests": "1"}
+    )
+    assert asked(world) == 200
+    (told,) = world.get("/v0/management/accounts", head, key=None).json["accounts"]
+    assert (told["file"], told["credential"], told["problem"]) == ("me.json", "me", None)
+    assert told["expires"] == pytest.approx(EPOCH + 3600)
+    assert [(each["window"], each["left"]) for each in told["quota"]] == [("requests", 0.25)]
+    place.issuer.ended = True
+    world.pass_time(3700)
+    (told,) = world.get("/v0/management/accounts", head, key=None).json["accounts"]
+    assert told["problem"] == "the token endpoint refuses: invalid_grant"
+    (found,) = accounts_in(place.directory)
+    shown = lines({**described(found, settings, EPOCH), **told})
+    assert shown[-1] == (
+        "    has no new token: the token endpoint refuses: invalid_grant; to log in anew: cliproxy login mine"
+    )
+    assert not any(secret in str(told) + str(shown) for secret in ("a1", "r1"))

@@ -98,3 +98,15 @@ def test_an_accounts_priority_may_be_below_the_others_and_a_negative_retry_is_no
     )
     assert isinstance(made, Credential)
     assert (made.priority, made.request_retry) == (-3, None)
+
+
+def test_a_login_at_a_known_vendors_address_serves_that_vendors_names_beside_its_keys() -> None:
+    text = (
+        "oauth-providers: [{name: mine, dialect: claude, base-url: 'https://api.anthropic.com', token-url: 'https://x.test/t'}]\n"
+        "claude-api-key: [{api-key: k}]\nproviders: [{preset: groq, keys: [k]}]"
+    )
+    accounts = [read("m.json", b'{"type": "mine", "access_token": "t"}')]
+    router = Snapshot.build(loads(text).settings, {}, 0, accounts=accounts).router
+    names = [candidate.credential.channel for candidate in router.resolve("claude-opus-99").candidates]
+    assert names == ["claude", "mine"]
+    assert [candidate.credential.channel for candidate in router.resolve("llama-9").candidates] == ["groq"]
