@@ -29,12 +29,18 @@ _ANSWER_SECONDS = 10.0
 _UNSPECIFIED = {"", "0.0.0.0", "::"}
 
 
+def client_of(command: str) -> Client | None:
+    """The client that a command, or the path of one, starts."""
+    name = Path(command).name
+    return next((client for client in CLIENTS.values() if name in client.commands), None)
+
+
 def known_client(name: str) -> Client:
     """The client of that name, or of that command.
 
     :raises usage.UsageError: there is none; the message lists them.
     """
-    found = CLIENTS.get(name) or next((client for client in CLIENTS.values() if name in client.commands), None)
+    found = CLIENTS.get(name) or client_of(name)
     if found is None:
         raise usage.UsageError(f"{name!r} is no client known here; there are {', '.join(CLIENTS)}")
     return found
@@ -77,8 +83,10 @@ def models(url: str, key: str) -> list[str]:
         raise CliproxyError(f"what answers at {url} is no cliproxy ({response.status})") from None
 
 
-def choose(client: Client, listed: Sequence[str]) -> str:
+def choose(prefers: Sequence[str], listed: Sequence[str]) -> str:
     """The model to begin with: the first of the family the client works best with, else the first of all.
+
+    :param prefers: beginnings of names, best first.
 
     :raises CliproxyError: the daemon serves no model.
     """
@@ -86,7 +94,7 @@ def choose(client: Client, listed: Sequence[str]) -> str:
         raise CliproxyError(
             "the daemon lists no model: put a credential in its configuration, or name one with --model"
         )
-    for beginning in client.prefers:
+    for beginning in prefers:
         for name in listed:
             if name.startswith(beginning):
                 return name
@@ -130,7 +138,7 @@ class _ForClient(Configured):
         if key is None:
             key = settings.api_keys[0].key.reveal() if settings.api_keys else "no-key-needed"
         listed = models(url, key)
-        return Facts(url, key, self["model"] or choose(self.client, listed))
+        return Facts(url, key, self["model"] or choose(self.client.prefers, listed))
 
 
 class Env(_ForClient):

@@ -206,7 +206,7 @@ class Cliproxy(_Options):
 
     synopsis = "Usage: cliproxy COMMAND [options]"
     subCommands: ClassVar[Sequence[tuple[str, str | None, Callable[[], usage.Options], str]]] = [
-        ("run", None, _run_options, "serve; takes twistd's options too"),
+        ("run", None, _run_options, "serve; or start a client against a daemon of its own: run -- CLIENT"),
         ("check", None, Check, "say what is wrong with a configuration, and which URLs it makes the daemon call"),
         ("init", None, Init, "write a commented configuration with a fresh client key"),
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),

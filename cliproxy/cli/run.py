@@ -34,18 +34,22 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
     init script does.
     """
 
-    synopsis = "Usage: cliproxy run [options]"
+    synopsis = "Usage: cliproxy run [options] [-- CLIENT [ARGUMENTS]]"
     longdesc = tap.Options.longdesc
     subCommands = ()
     optParameters: ClassVar[list[list[Any]]] = [
         ["pidfile", "", "", "Name of the pidfile"],
         *tap.Options.optParameters,
+        ["model", "m", None, "With a CLIENT: the model that it begins with"],
     ]
     optFlags: ClassVar[list[list[Any]]] = [
         ["daemon", None, "Go to the background"],
         ["quiet", "q", "Log warnings and errors only"],
         ["verbose", "v", "Log everything, what the libraries say of themselves too"],
     ]
+
+    def parseArgs(self, *words: str) -> None:
+        self.client = words
 
     def postOptions(self) -> None:
         """Fill in what twistd would have learned from a sub-command on its command line.
@@ -62,14 +66,22 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         self.subOptions.parent, self.subOptions.verbose = self, bool(self["verbose"])
         own = [row[0] for row in tap.Options.optParameters]
         self.subOptions.parseOptions([f"--{name}={self[name]}" for name in own if self[name] is not None])
+        if self.client:
+            return
+        if self["model"] is not None:
+            raise usage.UsageError("--model is for a client: cliproxy run --model NAME -- CLIENT")
         super().postOptions()
         if not self["logger"] and not self["syslog"]:
             self._log_by_ourselves()
 
-    def _log_by_ourselves(self) -> None:
+    def _log_to(self, place: Stream | LogFile) -> ApplicationLog:
         least = LogLevel.warn if self["quiet"] else LogLevel.debug if self["verbose"] else None
+        folder = LogFolder.of(self.subOptions.loaded.settings, os.environ)
+        return ApplicationLog(place, folder, os.environ, time.time, least)
+
+    def _log_by_ourselves(self) -> None:
         settings = self.subOptions.loaded.settings
-        log = ApplicationLog(self._place(), LogFolder.of(settings, os.environ), os.environ, time.time, least)
+        log = self._log_to(self._place())
         log.configure(settings)
         self.subOptions.log = log
         self["logger"] = lambda: log
@@ -98,9 +110,20 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         return Stream(descriptor)
 
     def run(self, terminal: Terminal) -> int:
-        """Serve until stopped."""
+        """Serve until stopped; with a client until that ends, and as it does."""
+        if self.client:
+            return self._run_client(terminal)
         twistd.runApp(self)
         return 0
+
+    def _run_client(self, terminal: Terminal) -> int:
+        from cliproxy.cli.private import Wanted, log_place, private_folder, run_client
+
+        options = self.subOptions
+        wanted = Wanted(self.client, options.loaded, options.path, self["model"], self["port"])
+        with private_folder() as named:
+            folder = Path(named)
+            return run_client(wanted, self._log_to(log_place(self["logfile"], folder)), folder, terminal)
 
 
 def clear_stale(pidfile: Path) -> None:
