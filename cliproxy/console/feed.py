@@ -65,6 +65,7 @@ class Feed:
     _call: IDelayedCall | None = None
     _told: dict[str, JSON] = attrs.field(factory=dict)
     _told_count: int = 0
+    _compiled: tuple[object, ...] = ()
     _due: dict[str, float] = attrs.field(factory=dict)
     _minute: int = 0
 
@@ -130,7 +131,7 @@ class Feed:
     # -- frames
 
     def _begin(self) -> None:
-        self._told, self._due = {"compiled": self._compiled()}, {}
+        self._told, self._due, self._compiled = {}, {}, self._now_compiled()
         self._told_count = self._count
         self._call = self.reactor.callLater(PERIOD, self._tick)
 
@@ -138,7 +139,7 @@ class Feed:
         self._call = None
         if not self.events.watched:
             return
-        if self._told["compiled"] != self._compiled():
+        if any(now is not before for now, before in zip(self._now_compiled(), self._compiled, strict=True)):
             self._begin()
             self.events.publish("hello", self.whole())
             return
@@ -148,10 +149,10 @@ class Feed:
             self._due["alive"] = now + ALIVE
             self.events.publish("frame", {**self._numbers(), **frame})
 
-    def _compiled(self) -> JSON:
-        """Changes with a reload; not with a token that was refreshed."""
+    def _now_compiled(self) -> tuple[object, ...]:
+        """Other objects after a reload; not after a token was refreshed."""
         snapshot = self.front.snapshot
-        return [id(snapshot.settings), id(snapshot.credentials), id(snapshot.catalog)]
+        return snapshot.settings, snapshot.credentials, snapshot.catalog
 
     def _frame(self) -> JSONObject:
         now: float = self.reactor.seconds()
