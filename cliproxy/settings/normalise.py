@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -140,7 +140,7 @@ def _compatibility(entries: tuple[CompatEntry, ...], report: Report) -> tuple[Co
         if not entry.base_url:
             report.warn(path, "has no base-url and is left out")
         elif keys or not entry.api_key_entries:  # an entry that has lost all of its keys is not one that asks for none
-            kept.append(_normal(attrs.evolve(entry, api_key_entries=keys), path, report))
+            kept.append(_normal(entry, path, report, api_key_entries=keys))
     return tuple(kept)
 
 
@@ -150,9 +150,8 @@ def _providers(entries: tuple[ProviderEntry, ...], report: Report) -> Iterator[P
         keys = tuple(key for _, key in _used(f"{path}.keys", entry.keys, report))
         if entry.keys and not keys:
             continue
-        entry = attrs.evolve(entry, keys=keys)
-        normal = attrs.evolve(_normal(entry, path, report), excluded_models=_patterns(entry.excluded_models))
-        normal = attrs.evolve(normal, auth=entry.auth if entry.auth.startswith("oauth:") else entry.auth.lower())
+        auth = entry.auth if entry.auth.startswith("oauth:") else entry.auth.lower()
+        normal = _normal(entry, path, report, keys=keys, auth=auth, excluded_models=_patterns(entry.excluded_models))
         problem = provider_problem(normal)
         if problem:
             report.add(f"{path}{problem[0]}", f"{problem[1]}; the entry is left out", Severity.SKIPPED)
@@ -168,11 +167,11 @@ def _used(path: str, entries: tuple[_Value, ...], report: Report) -> Iterator[tu
 
 
 def _key_entry(entry: KeyEntry, path: str, report: Report, *, needs_alias: bool = False) -> KeyEntry:
-    normal = _normal(entry, path, report, needs_alias=needs_alias)
-    return attrs.evolve(normal, excluded_models=_patterns(entry.excluded_models))
+    return _normal(entry, path, report, needs_alias=needs_alias, excluded_models=_patterns(entry.excluded_models))
 
 
-def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = False) -> _Entry:
+def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = False, **more: Any) -> _Entry:
+    """What holds for entries of every kind, and ``more`` that its own kind has found: made at once, for there are thousands."""
     ending = _ENDPOINT.search(entry.base_url)
     if ending is not None:
         report.warn(f"{path}.base-url", f"ends with an endpoint, which is added to it: leave out {ending[0]}")
@@ -181,7 +180,12 @@ def _normal(entry: _Entry, path: str, report: Report, *, needs_alias: bool = Fal
         report.warn(f"{path}.prefix", "holds a / and is not used")
         prefix = ""
     models = tuple(_models(entry.models, f"{path}.models", report, needs_alias=needs_alias))
-    return attrs.evolve(entry, prefix=prefix, models=models)
+    more = {
+        name: value
+        for name, value in {**more, "prefix": prefix, "models": models}.items()
+        if value != getattr(entry, name)
+    }
+    return attrs.evolve(entry, **more) if more else entry
 
 
 def _models(
