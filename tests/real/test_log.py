@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -115,16 +116,13 @@ def test_main_log(started: Callable[..., Running], tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder that is another user's."""
+def home() -> Iterator[Path]:
+    """A folder that is another user's, where that user comes: pytest closes its own folders to others at every start."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
-    made = tmp_path / "home"
-    made.mkdir()
-    os.chown(made, NOBODY.pw_uid, NOBODY.pw_gid)
-    return made
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, NOBODY.pw_uid, NOBODY.pw_gid)
+        yield Path(directory)
 
 
 def as_nobody(home: Path) -> list[str]:
