@@ -187,7 +187,8 @@ class CliproxyService(MultiService):
         self.console.note_refused(record)
 
     def _account(self, record: Record, exchange: Exchange) -> None:
-        self.ledger.add(record)
+        # What counts against a budget is to be known to the next life, however this one ends.
+        self.ledger.add(record, soon=exchange.key is not None and bool(exchange.key.budgets))
         self.console.take(record)
         if self.relay.events.watched:
             self.relay.events.publish("finished", told(record))

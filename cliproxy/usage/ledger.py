@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -14,7 +16,7 @@ from twisted.python.failure import Failure
 
 from cliproxy.relay.record import Record
 from cliproxy.usage.allowances import Amounts
-from cliproxy.usage.database import IN_MEMORY, Database
+from cliproxy.usage.database import IN_MEMORY, Database, prepare
 from cliproxy.usage.rows import (
     ATTEMPT,
     DAY,
@@ -103,6 +105,8 @@ class Ledger:
     counted: Callable[[list[Record]], object] = _uncounted
     _waiting: list[Record] = attrs.field(factory=list)
     _fresh: list[Record] = attrs.field(factory=list)
+    _soon: bool = False
+    _moving: bool = False
     _timer: IDelayedCall | None = None
     _database: Database | None = None
     _writing: Deferred[None] | None = None
@@ -110,14 +114,15 @@ class Ledger:
     _warned: float = -60.0
     _log = Logger()
 
-    def add(self, record: Record) -> None:
-        """Take a record; it is written soon."""
+    def add(self, record: Record, *, soon: bool = False) -> None:
+        """Take a record; it is written within a second, or as ``soon`` as what is being written is."""
         waiting = self._waiting
         waiting.append(record)
         self._fresh.append(record)
         if self._timer is None:
             self._timer = self.reactor.callLater(WAIT, self._due)
-        if len(waiting) >= BATCH and self._writing is None:
+        self._soon = self._soon or soon
+        if (soon or len(waiting) >= BATCH) and self._writing is None:
             self.flush()
         elif len(waiting) > MOST_WAITING:
             waiting.pop(0)
@@ -139,9 +144,9 @@ class Ledger:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._waiting:
+        if not self._waiting or self._moving:
             return self.interact(lambda cursor: None)
-        records, self._waiting = self._waiting, []
+        records, self._waiting, self._soon = self._waiting, [], False
         writing = self.interact(partial(self._write, records, self._horizon()))
         self._writing = writing
         writing.addBoth(self._written, records)
@@ -168,6 +173,8 @@ class Ledger:
     def _written(self, result: Any, records: list[Record]) -> None:
         self._writing = None
         if not isinstance(result, Failure):
+            if self._soon:
+                self.flush()
             return
         kept = [*records, *self._waiting]
         self.dropped += max(0, len(kept) - MOST_WAITING)
@@ -190,6 +197,23 @@ class Ledger:
         await self.flush()
         return await self.interact(question)
 
+    async def keep_in(self, path: str) -> None:
+        """Go on in a file, with all that is known.
+
+        :raises sqlite3.Error: it cannot be written; everything stays as it was.
+        """
+        await self.flush()
+        self._moving = True
+        try:
+            if self._database is not None:
+                await self._database.interact(partial(copied, path=path))
+            before, self._database, self.path = self._database, None, path
+        finally:
+            self._moving = False
+        if before is not None:
+            before.close()
+        await self.flush()
+
     async def close(self) -> None:
         """Write the last of it."""
         if self._database is not None or self._waiting:
@@ -200,6 +224,21 @@ class Ledger:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def copied(cursor: Any, path: str) -> None:
+    """Add what the tables hold to those of a file."""
+    with contextlib.closing(sqlite3.connect(path)) as kept:
+        prepare(kept)
+        with kept:
+            for statement, table, columns in (
+                (ADD_REQUEST, "requests", REQUEST),
+                (_ADD_ATTEMPT, "tries", ATTEMPT),
+                (_ADD_HOUR, "hours", f"{GROUP}, {SUMS}"),
+                (_ADD_DAY, "days", f"{GROUP}, {SUMS}"),
+                (_ADD_KEY_HOUR, "key_hours", f"hour, key, {SUMS}"),
+            ):
+                kept.executemany(statement, cursor.execute(f"SELECT {columns} FROM {table}"))
 
 
 def summed(cursor: Any, since: float, keys: frozenset[str]) -> dict[str, Amounts]:

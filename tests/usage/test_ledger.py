@@ -118,6 +118,27 @@ class Kept(SynchronousTestCase):
         self.assertEqual(len(self.ask(lambda cursor: recent(cursor, 10))), 2)
         self.assertEqual(self.ask(lambda cursor: summary(cursor, "day", 0))["total"]["requests"], 3)
 
+    def test_memory_goes_on_in_a_file(self) -> None:
+        """What is known moves, beside what an earlier life has left there."""
+        self.ledger.add(record())
+        self.clock.advance(1)
+        memory = Ledger(IN_MEMORY, self.clock, lambda: NOW)
+        for number in range(3):
+            memory.add(record(id=str(number)))
+        ended: list[Any] = []
+        Deferred.fromCoroutine(memory.keep_in(str(self.path))).addBoth(ended.append)
+        self.assertEqual(ended, [None])
+        memory.add(record(id="later"))
+        self.clock.advance(1)
+        self.assertEqual(self.ask(lambda cursor: summary(cursor, "key", 0))["total"]["requests"], 5)
+        self.assertEqual(len(self.ask(lambda cursor: recent(cursor, 10))), 5)
+
+    def test_what_is_urgent_is_written_at_once(self) -> None:
+        """Budgets do not wait for a second."""
+        self.ledger.add(record(), soon=True)
+        with sqlite3.connect(self.path) as other:
+            self.assertEqual(other.execute("SELECT count(*) FROM requests").fetchall(), [(1,)])
+
     def test_a_full_disk(self) -> None:
         """Records wait while they cannot be written, and are written when they can."""
         with patch.object(Ledger, "_write", side_effect=sqlite3.OperationalError("database or disk is full")):
