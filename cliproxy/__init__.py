@@ -1,3 +1,3 @@
 """One local endpoint for coding agents, over a pool of the operator's own credentials."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

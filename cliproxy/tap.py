@@ -25,6 +25,17 @@ from cliproxy.settings.load import Loaded, load
 from cliproxy.wire.addresses import unbracketed
 
 DEFAULT_CONFIG = "config.yaml"
+_LAST_PORT = 65535
+
+
+def port_number(word: str) -> int:
+    """A port of the command line; 0 is a free one.
+
+    :raises usage.UsageError: it is none.
+    """
+    if not (word.isascii() and word.isdigit() and int(word) <= _LAST_PORT):
+        raise usage.UsageError(f"--port is to be a number from 0 to {_LAST_PORT}, not {word!r}")
+    return int(word)
 
 
 class Options(usage.Options):
@@ -35,7 +46,7 @@ class Options(usage.Options):
     optParameters: ClassVar[list[list[Any]]] = [
         ["config", "c", None, "The configuration file"],
         ["host", None, None, "Listen on this address, whatever the file says", unbracketed],
-        ["port", None, None, "Listen on this port, whatever the file says", int],
+        ["port", None, None, "Listen on this port, whatever the file says", port_number],
     ]
     loaded: Loaded
     path: Path | None = None

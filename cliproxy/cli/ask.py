@@ -21,6 +21,7 @@ from twisted.internet.task import Clock
 from twisted.python import usage
 
 from cliproxy.accounts.directory import accounts_in
+from cliproxy.cli.options import Options
 from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.control_socket import socket_path
 from cliproxy.daemon.discovering import lists_path
@@ -126,7 +127,7 @@ def _event(block: bytes) -> tuple[str, JSONObject] | None:
     return (fields[b"event"].decode(), loads(fields[b"data"])) if b"event" in fields and b"data" in fields else None
 
 
-class Configured(usage.Options):
+class Configured(Options):
     """Options of a command that reads the configuration the daemon runs with."""
 
     optParameters: ClassVar[list[list[Any]]] = [["config", "c", DEFAULT_CONFIG, "The daemon's configuration file"]]

@@ -17,6 +17,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from cliproxy.cli.ask import Configured, NotRunning, ask
+from cliproxy.cli.options import Options
 from cliproxy.cli.terminal import Terminal
 from cliproxy.errors import CliproxyError, RequestFault
 from cliproxy.jsontypes import JSONObject, dumps_text
@@ -171,7 +172,7 @@ class List(_Keys):
         return 0
 
 
-class Keys(usage.Options):
+class Keys(Options):
     """Add, list, show and revoke client keys."""
 
     synopsis = "add|list|revoke|show [options]"

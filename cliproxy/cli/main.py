@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol, TextIO
+from typing import Any, ClassVar, Protocol, TextIO
 
 from twisted.python import usage
 
-from cliproxy import __version__
 from cliproxy.accounts.directory import accounts_in
+from cliproxy.cli.about import Version
 from cliproxy.cli.account_lines import described, lines
+from cliproxy.cli.options import Options
 from cliproxy.cli.presets import Presets
 from cliproxy.cli.template import initial_text
 from cliproxy.cli.terminal import Terminal
@@ -37,14 +38,7 @@ class Command(Protocol):
         """Do it; the process's exit code."""
 
 
-class _Options(usage.Options):
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        print(f"cliproxy {__version__}")
-        raise SystemExit(0)
-
-
-class _FileOptions(_Options):
+class _FileOptions(Options):
     file: Path
 
     def parseArgs(self, file: str = DEFAULT_FILE) -> None:
@@ -100,14 +94,6 @@ class Init(_FileOptions):
         print(
             f"Put a credential in, then: cliproxy check {self.file} && cliproxy run -c {self.file}", file=terminal.out
         )
-        return 0
-
-
-class Version(_Options):
-    """Print the version."""
-
-    def run(self, terminal: Terminal) -> int:
-        print(f"cliproxy {__version__}", file=terminal.out)
         return 0
 
 
@@ -201,10 +187,45 @@ def _replay_options() -> usage.Options:
     return Replay()
 
 
-class Cliproxy(_Options):
+class Help(Options):
+    """Show the help of cliproxy, or of one of its commands."""
+
+    synopsis = "[COMMAND]"
+
+    def parseArgs(self, *words: str) -> None:
+        if len(words) > 1:
+            raise usage.UsageError("help takes the name of one command")
+        self.words = words
+
+    def run(self, terminal: Terminal) -> int:
+        parent = Cliproxy()
+        if not self.words:
+            print(parent.page(), file=terminal.out, end="")
+            return 0
+        found = next((row for row in parent.subCommands if row[0] == self.words[0]), None)
+        if found is None:
+            raise usage.UsageError(f"{self.words[0]} is no command; cliproxy help lists them")
+        options: Any = found[2]()
+        options.parent, parent.subCommand = parent, found[0]
+        print(options.page(), file=terminal.out, end="")
+        return 0
+
+
+class Cliproxy(Options):
     """The command itself. A new sub-command is one more row."""
 
-    synopsis = "Usage: cliproxy COMMAND [options]"
+    subCommand: str | None = None
+    examples = """\
+Examples:
+  cliproxy run                            the demo, or ./config.yaml, on http://127.0.0.1:8317
+  cliproxy run -- claude -p hello         a client with a daemon of its own
+  cliproxy init && cliproxy check         a configuration, and what is wrong with it
+  cliproxy connect claude --write         tell a client of the running daemon
+  cliproxy explain MODEL                  what would become of a request
+
+Exit codes: 0 done; 1 what is wrong is said in a sentence; 2 replay cannot use the file. With run -- CLIENT they are the
+client's: 126 it is no program, 127 it is not there, 128 and the signal's number.
+"""
     subCommands: ClassVar[Sequence[tuple[str, str | None, Callable[[], usage.Options], str]]] = [
         ("run", None, _run_options, "serve; or start a client against a daemon of its own: run -- CLIENT"),
         ("check", None, Check, "say what is wrong with a configuration, and which URLs it makes the daemon call"),
@@ -229,8 +250,13 @@ class Cliproxy(_Options):
         ("connect", None, _connect_options, "print or write what a client needs to use the running daemon"),
         ("env", None, _env_options, "print what a client needs as shell variables, for eval"),
         ("replay", None, _replay_options, "run a recorded exchange again, offline, and show what is different"),
-        ("version", None, Version, "print the version"),
+        ("version", None, Version, "print the version; --verbose: what a report should say"),
+        ("help", None, Help, "show the help of a command"),
     ]
+
+    def getSynopsis(self) -> str:
+        """What stands before a command's own."""
+        return "Usage: cliproxy" if self.subCommand else "Usage: cliproxy COMMAND [options]"
 
     def parseArgs(self) -> None:
         raise usage.UsageError(f"which of {', '.join(row[0] for row in self.subCommands)}? --help says more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.python import usage
 
+from cliproxy.cli.options import Options
 from cliproxy.cli.terminal import Terminal
 from cliproxy.vendors.preset import Preset
 from cliproxy.vendors.presets import PRESETS
@@ -12,7 +13,7 @@ _GOOGLE = "    keys: [{service-account: FILE.json, project: PROJECT, location: g
 _SAID = {"resource": "    resource: RESOURCE", "region": "    region: us-east-1"}
 
 
-class Presets(usage.Options):
+class Presets(Options):
     """List the vendors that a providers entry can name, each with the lines to paste."""
 
     synopsis = "[NAME]"

@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from twisted.python import usage
 
+from cliproxy.cli.options import Options
 from cliproxy.cli.playback import Outcome, play
 from cliproxy.cli.terminal import Terminal
 from cliproxy.jsontypes import InvalidJSON, dumps_readable, loads
@@ -27,7 +28,7 @@ _CREATED: Final = re.compile(r'("created(?:_at)?": )\d{10}(?:\.\d+)?')
 _ID: Final = re.compile(r"\b(?:[A-Za-z]+[_-])?(?=[0-9A-Za-z]*\d)[0-9A-Za-z]{24}\b")
 
 
-class Replay(usage.Options):
+class Replay(Options):
     """Run a recorded exchange (see record-dir) against its recorded upstream, offline, and compare what is sent and answered.
 
     Exit code 0: the same; 1: something is different; 2: the file cannot be used.

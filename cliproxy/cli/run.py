@@ -13,7 +13,8 @@ from twisted.logger import LogLevel
 from twisted.python import usage
 from twisted.scripts import twistd
 
-from cliproxy import tap
+from cliproxy import __version__, tap
+from cliproxy.cli.options import Options
 from cliproxy.cli.terminal import Terminal
 from cliproxy.daemon.signals import hold_signals
 from cliproxy.logs.application_log import ApplicationLog
@@ -27,16 +28,11 @@ _BACKGROUND: Final = "cliproxy.log"
 _STREAMS: Final = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
-class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
-    """twistd's options and the daemon's own, in one list.
+class _Own(Options):
+    """The options that are ours, as the page of help shows them."""
 
-    It stays in the foreground and writes no pid file unless told otherwise: who wants a daemon says ``--daemon``, as the
-    init script does.
-    """
-
-    synopsis = "Usage: cliproxy run [options] [-- CLIENT [ARGUMENTS]]"
+    synopsis = "[options] [-- CLIENT [ARGUMENTS]]"
     longdesc = tap.Options.longdesc
-    subCommands = ()
     optParameters: ClassVar[list[list[Any]]] = [
         ["pidfile", "", "", "Name of the pidfile"],
         *tap.Options.optParameters,
@@ -47,6 +43,55 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         ["quiet", "q", "Log warnings and errors only"],
         ["verbose", "v", "Log everything, what the libraries say of themselves too"],
     ]
+    examples = """\
+Examples:
+  cliproxy run --config config.yaml
+  cliproxy run --port 9000 --daemon --pidfile cliproxy.pid --logfile cliproxy.log
+  cliproxy run -- claude -p hello         a client with a daemon of its own
+"""
+
+    def opt_logfile(self, name: str) -> None:
+        """Log to this file, - for standard output"""
+
+    def opt_help_all(self) -> None:
+        """Display twistd's options too and exit."""
+
+
+class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
+    """twistd's options and the daemon's own, in one list.
+
+    It stays in the foreground and writes no pid file unless told otherwise: who wants a daemon says ``--daemon``, as the
+    init script does.
+    """
+
+    synopsis = _Own.synopsis
+    longdesc = tap.Options.longdesc
+    subCommands = ()
+    optParameters = _Own.optParameters
+    optFlags = _Own.optFlags
+
+    def opt_help(self) -> None:
+        """Display this help and exit."""
+        print(self.page(), end="")
+        raise SystemExit(0)
+
+    opt_h = opt_help
+
+    def opt_help_all(self) -> None:
+        """Display this and exit."""
+        print(self)
+        raise SystemExit(0)
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"cliproxy {__version__}")
+        raise SystemExit(0)
+
+    def page(self) -> str:
+        """The page of help: twistd's own options are on that of ``--help-all``."""
+        own = _Own()
+        own.parent = self.parent
+        return own.page()
 
     def parseArgs(self, *words: str) -> None:
         self.client = words

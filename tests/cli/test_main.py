@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from io import StringIO
@@ -34,6 +35,55 @@ class Commands(SynchronousTestCase):
         """``version`` prints it."""
         self.assertEqual(self.run_command("version"), 0)
         self.assertEqual(self.out.getvalue(), f"cliproxy {__version__}\n")
+
+    def test_version_for_reports(self) -> None:
+        """``--verbose`` says what runs and where, and nothing of the environment's keys."""
+        self.assertEqual(self.run_command("version", "--verbose"), 0)
+        said = self.out.getvalue()
+        for word in ("python", "twisted", "openssl", "platform", "extra prices", "configuration"):
+            self.assertIn(f"\n{word}", said)
+
+    def test_help_of_every_command(self) -> None:
+        """``help COMMAND``, ``COMMAND --help`` and ``COMMAND -h`` say the same, and begin with how it is called."""
+        for name, *_ in cli.Cliproxy.subCommands:
+            with self.subTest(name):
+                pages = []
+                for words in (["help", name], [name, "--help"], [name, "-h"]):
+                    printed = StringIO()
+                    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+                        cli.run(words, cli.Terminal(printed, self.err, str, float))
+                    pages.append(printed.getvalue())
+                self.assertEqual(len(set(pages)), 1, pages)
+                self.assertTrue(pages[0].startswith(f"Usage: cliproxy {name} "), pages[0])
+
+    def test_run_shows_our_options_first(self) -> None:
+        """twistd's are behind ``--help-all``."""
+        self.run_command("help", "run")
+        self.assertIn("--config", self.out.getvalue())
+        self.assertNotIn("--reactor", self.out.getvalue())
+        with contextlib.redirect_stdout(self.out), self.assertRaises(SystemExit):
+            self.run_command("run", "--help-all")
+        self.assertIn("--reactor", self.out.getvalue())
+
+    def test_every_command_says_the_version(self) -> None:
+        """``COMMAND --version``."""
+        for name, *_ in cli.Cliproxy.subCommands:
+            with self.subTest(name):
+                printed = StringIO()
+                with contextlib.redirect_stdout(printed), self.assertRaises(SystemExit) as ended:
+                    self.run_command(name, "--version")
+                self.assertEqual((ended.exception.code, printed.getvalue()), (0, f"cliproxy {__version__}\n"))
+
+    def test_a_port_that_is_none(self) -> None:
+        """One sentence, in the foreground and for the background alike."""
+        for port in ("65536", "-1", "http", "", "1.5", "٣"):
+            for more in ([], ["--daemon"]):
+                with self.subTest(port, more=more):
+                    self.err = StringIO()
+                    self.assertEqual(self.run_command("run", f"--port={port}", *more), 1)
+                    self.assertEqual(
+                        self.err.getvalue(), f"cliproxy: --port is to be a number from 0 to 65535, not {port!r}\n"
+                    )
 
     def test_wrong_command(self) -> None:
         """An unknown command, an unknown option or none at all is one line on stderr and exit code 1."""

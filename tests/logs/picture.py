@@ -42,7 +42,7 @@ def events() -> list[dict[str, Any]]:
     first = {
         **said,
         "log_time": AT,
-        "text": "cliproxy 0.1.0 listens on http://127.0.0.1:8317: 4 credentials, 31 models",
+        "text": "cliproxy 0.2.0 listens on http://127.0.0.1:8317: 4 credentials, 31 models",
     }
     cooling = {
         **said,
