@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import docutils.core
 import pytest
@@ -97,3 +98,15 @@ def test_what_a_page_links_to_exists(page: Path) -> None:
         r"``((?:docs|etc|scripts|tests|cliproxy)/[\w./-]+\.\w+|[A-Z]+\.rst)``", page.read_text(encoding="utf-8")
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+#: Made by `make bench` when it is run.
+MEASURED = "bench/results/beside.svg"
+
+
+@pytest.mark.parametrize("page", RENDERED, ids=lambda page: str(page.name))
+def test_a_picture_is_there(page: Path) -> None:
+    """Every image that a page shows, beside the page; the plot of the bench once there is one."""
+    shown = re.findall(r"\.\. image:: (\S+)", page.read_text(encoding="utf-8"))
+    assert [name for name in shown if not (page.parent / name).exists() and name != MEASURED] == []
+    assert all(ElementTree.parse(page.parent / name) for name in shown if name.endswith(".svg") and name != MEASURED)
