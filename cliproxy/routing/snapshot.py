@@ -70,15 +70,17 @@ class Snapshot:
             credentials,
             catalog,
             Router(catalog, settings, credentials, learned, facts),
-            tuple({key for key in keys if key}),
+            tuple(dict.fromkeys(key for key in keys if key)),
             PriceTable(settings.prices, facts),
             facts,
         )
 
     def hiding(self, *secrets: Secret, instead_of: Collection[Secret] = ()) -> Snapshot:
         """The same, with further secrets to be masked, tokens that were had since, ``instead_of`` those of long ago."""
-        kept = set(self.secrets).difference(instead_of)
-        return attrs.evolve(self, secrets=tuple(kept.union(secrets)))
+        fresh, old, kept = iter(secrets), set(instead_of), list[Secret]()
+        for secret in self.secrets:  # in its place, so that the others keep theirs
+            kept += [secret] if secret not in old else [each for each in (next(fresh, None),) if each is not None]
+        return attrs.evolve(self, secrets=tuple(dict.fromkeys((*kept, *fresh))))
 
     def relearned(self, learned: Learned, now: int) -> Snapshot:
         """The same configuration, with what vendors have shown of their models since."""

@@ -1,11 +1,16 @@
 """No configured secret leaves in an error an upstream wrote."""
 
+from functools import lru_cache
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.jsontypes import dumps
-from cliproxy.providers.secrets import _mask_of, mask_secrets
-from cliproxy.settings.model import NO_SECRET, Secret
+from cliproxy.providers import secrets as module
+from cliproxy.providers.secrets import _mask_of, mask_secrets, secret_spans
+from cliproxy.routing.snapshot import Snapshot
+from cliproxy.settings.model import NO_SECRET, Secret, Settings
 from tests.support.work import calls
 
 
@@ -56,3 +61,25 @@ def test_many_secrets() -> None:
     assert mask_secrets(page, secrets).endswith(b" *** \xff")
     assert _mask_of(secrets) is _mask_of(secrets)
     assert calls(lambda: mask_secrets(page, secrets)) < 100
+
+
+def test_thousands_of_secrets_are_all_masked_the_longest_first() -> None:
+    many = tuple(Secret(f"secret-{number:05}-{'x' * (number % 7)}") for number in range(3000))
+    inner, outer = Secret("token-of-mine"), Secret("before token-of-mine behind")
+    text = b"; ".join(secret.reveal().encode() for secret in (*many, outer, inner))
+    assert set(mask_secrets(text, (inner, *many, outer)).split(b"; ")) == {b"***"}
+    assert len(secret_spans(text, (inner, *many, outer))) == 3003
+
+
+def test_a_token_that_was_had_anew_costs_the_compiling_of_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(
+        module, "_compiled", lru_cache(maxsize=1024)(lambda piece: made.append(len(piece)) or module._Piece(piece))
+    )
+    snapshot = Snapshot.build(Settings(), {}, 0).hiding(*(Secret(f"token-{number:06}") for number in range(4000)))
+    mask_secrets(b"x", snapshot.secrets)
+    assert sum(made) == 4000
+    made.clear()
+    renewed = snapshot.hiding(Secret("token-a00007"), instead_of=[Secret("token-000007")])
+    assert mask_secrets(b"token-a00007 token-000007 token-003999", renewed.secrets) == b"*** token-000007 ***"
+    assert sum(made) <= 1000
