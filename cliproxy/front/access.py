@@ -65,6 +65,10 @@ def _foreign(sentence: str) -> RequestFault:
     return RequestFault.bad(sentence, status=403, code="origin_not_allowed")
 
 
+def _misdirected(sentence: str) -> RequestFault:
+    return RequestFault(ErrorDetail(421, sentence))
+
+
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
@@ -158,9 +162,7 @@ class AccessPolicy:
         :raises RequestFault: 421 for a foreign host.
         """
         if not self.host_allowed(headers.get("host", "")) and self.key(candidates) is None:
-            raise RequestFault(
-                ErrorDetail(421, "this host name is not served without a client key; list it in allowed-hosts")
-            )
+            raise _misdirected("this host name is not served without a client key; list it in allowed-hosts")
 
     def admit(self, address: str, headers: Mapping[str, str], candidates: Sequence[str]) -> Client:
         """The client, if it may call a :attr:`Access.CLIENT_KEY` route.
@@ -211,13 +213,15 @@ class AccessPolicy:
     def console_keys(self, address: str, headers: Mapping[str, str]) -> tuple[str, ...]:
         """What opens the console: its own key, the management secret, or either.
 
-        :raises RequestFault: 404 with neither, 403 from elsewhere.
+        :raises RequestFault: 421 under a foreign name, 404 with neither, 403 from elsewhere.
         """
-        settings = self._management
+        settings, host = self._management, headers.get("host", "")
         keys = tuple(key.reveal() for key in (settings.console_key, settings.secret_key) if key)
         if not keys or settings.disable_control_panel:
             raise RequestFault(ErrorDetail(404, "the console is closed: remote-management.console-key opens it"))
         self._check_remote(address, headers)
+        if not (self.host_allowed(host) or _network(host_of(host)) is not None):  # an address is no rebound name
+            raise _misdirected("the console is not served under this host name; list it in allowed-hosts")
         return keys
 
     def _check_remote(self, address: str, headers: Mapping[str, str]) -> None:

@@ -91,7 +91,7 @@ class Doors(Console):
     def test_elsewhere(self) -> None:
         """From another machine only with allow-remote, whatever address is claimed."""
         self.build()
-        request = b"GET /console HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
+        request = b"GET /console HTTP/1.1\r\nHost: 192.0.2.9\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
         self.assertEqual(self.world.send(request, peer="192.0.2.1").status, 403)
         self.assertEqual(self.enter(peer="192.0.2.1").status, 403)
         self.build(RemoteManagement(allow_remote=True, console_key=Secret(KEY)))

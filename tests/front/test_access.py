@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy.errors import RequestFault
 from cliproxy.front.access import AccessPolicy, Client, candidates, host_of
-from cliproxy.settings.model import Amp, ClientKey, Secret, Settings
+from cliproxy.settings.model import Amp, ClientKey, RemoteManagement, Secret, Settings
 from cliproxy.wire.addresses import is_loopback
 from tests.support.settings import KEY, settings
 from tests.support.world import World
@@ -174,3 +174,15 @@ class ForeignNames(SynchronousTestCase):
         ):
             answers = [world.request(method, path, None, {"Host": host}, key=key).status for method, path in self.ASKED]
             self.assertEqual(answers[:4], [200, 404, 404, 405], (host, key))
+
+    def test_console(self) -> None:
+        """A rebound name gets not even the page; an address, which cannot be rebound, does."""
+        world = World(settings(remote_management=RemoteManagement(console_key=Secret("c"), allow_remote=True)))
+        self.addCleanup(world.close)
+        for host, status in (
+            ("evil.example", 421),
+            ("10.0.0.7:8317", 200),
+            ("[2001:db8::1]:8317", 200),
+            ("localhost", 200),
+        ):
+            self.assertEqual(world.get("/console", {"Host": host}, key=None).status, status, host)
