@@ -18,6 +18,7 @@ help:
 	@echo "make console-test   the console in a headless Chromium"
 	@echo "make console-pictures  the pictures of it in docs"
 	@echo "make bench          what the daemon costs, beside its peers"
+	@echo "make strict         32 features of requests, alone and in pairs, before vendors that refuse what they document"
 	@echo "make sdk            the vendors' own SDKs against a running daemon"
 	@echo "make local-model    a small real model behind the daemon (downloads, and builds for ten minutes, once)"
 	@echo "make test-real      the identity lane against that model"
@@ -61,6 +62,9 @@ console-pictures: .venv/.test
 
 stall: .venv/.test
 	$(PYTHON_IN) -m tests.stall $(ARGS)
+
+strict: .venv/.test
+	$(PYTHON_IN) -m tests.strict $(ARGS)
 
 sdk: .venv/.test
 	$(PYTHON_IN) -m tests.real.matrix $(ARGS)

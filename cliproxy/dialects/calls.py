@@ -1,7 +1,7 @@
-"""Calls and their results, paired as Anthropic and Google insist on (docs/spec/reports.md 4).
+"""Calls and their results, paired as the vendors insist on (docs/spec/reports.md 4).
 
-Both refuse a conversation in which a call's id comes twice, a call has no result or two, or a result no call. Clients write
-such conversations: backends number their calls anew in every turn, users interrupt, results are repeated.
+All refuse a conversation in which a call has no result, or a result no call, and most a call's id that comes twice. Clients
+write such conversations: backends number their calls anew in every turn, users interrupt, results are repeated.
 """
 
 from __future__ import annotations
@@ -29,6 +29,27 @@ def paired(request: CompletionRequest, losses: list[Loss]) -> CompletionRequest:
     for index, message in enumerate(request.messages):
         pairing.add(message, f"messages[{index}]")
     return attrs.evolve(request, messages=pairing.messages())
+
+
+def are_paired(request: CompletionRequest) -> bool:
+    """Whether every call is answered in the user turns right behind it, by results that answer nothing else: OpenAI asks for no
+    more, and leaves their order alone."""
+    seen: set[str] = set()
+    waiting: set[str] = set()
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, ToolResultPart):
+                if part.call_id not in waiting:
+                    return False
+                waiting.remove(part.call_id)
+            elif isinstance(part, ToolCallPart):
+                if part.id in seen:
+                    return False
+                seen.add(part.id)
+                waiting.add(part.id)
+        if waiting and message.role == "user" and not all(isinstance(part, ToolResultPart) for part in message.parts):
+            return False
+    return not waiting or request.messages[-1].role == "assistant"
 
 
 @attrs.define

@@ -28,7 +28,8 @@ _OLD_CHAT: Final = (("max_completion_tokens", "max_tokens"),)
 _OPENAI_OWN: Final = ("store", "service_tier", "prediction", "modalities", "audio", "web_search_options", "verbosity")
 #: Earlier reasoning, which those who do not need it refuse.
 _THOUGHTS: Final = "messages[].reasoning_content"
-_NO_THOUGHTS: Final = Endpoint(strip=(_THOUGHTS,))
+#: OpenAI refuses members that it does not know.
+_OPENAI_CHAT: Final = Endpoint(strip=("top_k", _THOUGHTS))
 
 
 def _chat(base: str = "/v1") -> Lane:
@@ -59,7 +60,7 @@ _MAKERS: Final = (
         "https://api.openai.com",
         _openai_lanes("/v1"),
         families=_OPENAI_NAMES,
-        endpoint=Endpoint(strip=(_THOUGHTS,)),
+        endpoint=_OPENAI_CHAT,
     ),
     Preset(
         "anthropic",
@@ -108,6 +109,7 @@ _MAKERS: Final = (
                 "prompt_cache_key",
                 "metadata",
                 "messages[].name",
+                "top_k",
                 _THOUGHTS,
             ),
             renamed=(*_OLD_CHAT, ("seed", "random_seed")),
@@ -185,7 +187,7 @@ _CLOUDS: Final = (
         "https://{resource}.openai.azure.com",
         _openai_lanes("/openai/v1"),
         auth="api-key",
-        endpoint=Endpoint(strip=(_THOUGHTS,)),
+        endpoint=_OPENAI_CHAT,
         listing=Listing(),  # it lists what could be deployed, not what is
     ),
     Preset(

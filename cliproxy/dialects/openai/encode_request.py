@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cliproxy.dialects.calls import are_paired, paired
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.openai import thinking
 from cliproxy.dialects.openai.encode_content import ContentWriter
@@ -26,6 +27,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
 
 
 def _translated(request: CompletionRequest, context: EncodeContext) -> JSONObject:
+    request = request if are_paired(request) else paired(request, context.losses)
     names = wire_names(request, NAMES)
     body: JSONObject = {"model": context.model, "messages": ContentWriter(request, names, context.losses).written()}
     tools = write_tools(request, names, context.losses, context.tools)

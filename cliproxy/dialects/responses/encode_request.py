@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from cliproxy.dialects.calls import are_paired, paired
 from cliproxy.dialects.interface import EncodeContext
 from cliproxy.dialects.responses import thinking
 from cliproxy.dialects.responses.encode_content import ContentWriter
@@ -27,6 +28,7 @@ def encode_request(request: CompletionRequest, context: EncodeContext) -> JSONOb
         edit_request(body, model=context.model, stream=context.stream)
         return body
     context.losses.extend(request.dropped)
+    request = request if are_paired(request) else paired(request, context.losses)
     names = wire_names(request, NAMES)
     body = {"model": context.model, "input": ContentWriter(request, names, context.losses).written()}
     tools = write_tools(request, names, context.losses)

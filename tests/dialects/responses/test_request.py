@@ -355,8 +355,9 @@ def test_items_follow_the_order_of_the_turn() -> None:
 def test_results_with_pictures_are_lists() -> None:
     """A result that holds more than text is an array of input parts."""
     picture = MediaPart("image", mime="image/png", data="AA==")
-    body, _ = encoded(foreign(user(ToolResultPart("c" * 70, [TextPart("r"), picture]))))
-    assert body["input"] == [
+    call = assistant(ToolCallPart("c" * 70, "f", "{}"))
+    body, _ = encoded(foreign(call, user(ToolResultPart("c" * 70, [TextPart("r"), picture]))))
+    assert body["input"][1:] == [
         {"type": "function_call_output", "call_id": "c" * 64, "output": [
             {"type": "input_text", "text": "r"},
             {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"}]},
