@@ -215,11 +215,12 @@ def _matching(shown: list[JSONObject], listed: Listed, match: JSON) -> int:
 
 
 def _named(shown: list[JSONObject], listed: Listed, query: Any) -> list[int]:
-    wanted, address = query[listed.identity].strip(), query.get("base-url")
+    wanted, address = query.get(listed.identity, "").strip(), query.get("base-url")
     return [
         number
         for number, entry in enumerate(shown)
-        if str(entry.get(listed.identity, "")).strip() == wanted
+        if wanted
+        and str(entry.get(listed.identity, "")).strip() == wanted
         and (address is None or str(entry.get("base-url", "")).strip() == address.strip())
     ]
 
