@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy import jsontypes
+from cliproxy.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.rst").read_text()
@@ -69,6 +71,40 @@ class Embedding(SynchronousTestCase):
             reactor.advance(0.1)
         head, _, body = transport.value().partition(b"\r\n\r\n")
         return head, body
+
+
+def commands(page: str) -> list[list[str]]:
+    """Every ``cliproxy ...`` of a page: lines of its literal blocks, split at ``&&``, and what stands in the text."""
+    lines = [part for line in re.findall(r"(?m)^ {2,}(.*cliproxy .*)$", page) for part in line.split("&&")]
+    inline = re.findall(r"``([^`]*)``", page.replace("\n", " "))
+    found = []
+    for line in [*lines, *inline]:
+        match = re.match(r"\s*(?:\S*/)?cliproxy ([a-z].*)", line)
+        if match:
+            found.append(shlex.split(match[1], comments=True))
+    return found
+
+
+class Commands(SynchronousTestCase):
+    """What the pages have a user type is understood: the command is one, and has these options."""
+
+    def test_commands_and_options(self) -> None:
+        """Words behind ``--`` are a client's."""
+        known = {name: make for name, _, make, _ in cli.Cliproxy.subCommands}
+        seen = set()
+        for name, *words in (command for page in PAGES for command in commands(page)):
+            with self.subTest(" ".join([name, *words])):
+                self.assertIn(name, known)
+                seen.add(name)
+                options = known[name]()
+                longs = {option.rstrip("=") for option in options.longOpt}
+                longs |= {
+                    option.rstrip("=") for row in getattr(options, "subCommands", ()) for option in row[2]().longOpt
+                }
+                ours = words[: words.index("--")] if "--" in words else words
+                named = [word.removeprefix("--").split("=")[0] for word in ours if word.startswith("--")]
+                self.assertEqual([option for option in named if option not in longs], [])
+        self.assertGreaterEqual(seen, {"run", "init", "check", "connect", "explain", "cooldowns", "keys", "replay"})
 
 
 class Names(SynchronousTestCase):
