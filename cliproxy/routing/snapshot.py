@@ -62,6 +62,7 @@ class Snapshot:
         keys += [provider.client_secret for provider in settings.oauth_providers]
         keys += [Secret(value) for credential in credentials for _, value in _own(credential.headers)]
         keys += [Secret(value) for provider in settings.oauth_providers for _, value in _own(provider.headers)]
+        keys += [Secret(value) for _, value in _own(settings.tracing.headers)]
         proxies = (settings.proxy_url, *(credential.proxy_url for credential in credentials))
         keys += [Secret(part) for url in proxies for part in _passwords(url)]
         keys.append(Secret(environment.get("AMP_API_KEY", "").strip()))

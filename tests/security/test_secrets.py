@@ -64,6 +64,7 @@ providers:
     headers: {X-Token: canary-provhead-0031}
     models: [{name: prov-x}]
     keys: [{api-key: canary-prov-0032, proxy-url: "http://u:canary-provproxy-0033@proxy.test:3128"}]
+tracing: {headers: {X-Trace-Key: canary-tracing-0034}}
 max-body-mb: 1
 debug: true
 """
