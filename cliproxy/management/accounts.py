@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import attrs
 
 from cliproxy.accounts.tokens import Tokens
+from cliproxy.errors import RequestFault
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
+from cliproxy.management.config import object_of
 from cliproxy.management.registry import Managed
 from cliproxy.pool.pool import Pool
+from cliproxy.routing.credentials import auth_index
 from cliproxy.routing.snapshot import Snapshot
 
 
@@ -52,6 +56,27 @@ class AccountRoutes:
         """What is left of the vendors' windows, as their answers last told."""
         found = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
         return Answer({"quota": [_of(label, each) for label, each in _labelled(call.snapshot, found)]})
+
+    @app.managed("quota/fetch", "POST", v8="credentials/quota/fetch", body="application/json")
+    def fetched(self, call: Call) -> Answer:
+        """What is left of the windows of ``auth_index``, as the original's panel draws it. Nobody is asked for it."""
+        index = object_of(call).get("auth_index")
+        found = next((each for each in call.snapshot.credentials if auth_index(each) == index), None)
+        if found is None:
+            raise RequestFault.bad("there is no credential of this auth_index", status=404)
+        windows = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
+        return Answer(_panel(windows.get(found.id, [])))
+
+
+def _panel(windows: list[JSONObject]) -> JSONObject:
+    """Windows as the original's panel draws them."""
+    buckets: list[JSONObject] = []
+    for each in windows:
+        resets = each["resets"]
+        moment = None if resets is None else datetime.fromtimestamp(resets, UTC).isoformat(timespec="seconds")
+        bucket: JSONObject = {"window": each["window"], "remainingFraction": each["left"], "resetTime": moment}
+        buckets.append({name: value for name, value in bucket.items() if value is not None})
+    return {"summary": [], "groups": [{"displayName": "limits", "buckets": buckets}] if buckets else []}
 
 
 def quota_states(pool: Pool, ahead: float, now: float) -> dict[str, list[JSONObject]]:

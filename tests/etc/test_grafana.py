@@ -47,4 +47,12 @@ def test_every_query_has_its_metrics() -> None:
             assert {word.strip() for word in group.split(",")} <= labels, query
     assert 'cliproxy_quota_remaining_ratio{credential="chat' in text
     assert 'cliproxy_cooldowns{credential="chat' in text
+    secret = {"X-Management-Key": "manage-me"}
+    listed = world.get("/v0/management/openai-compatibility", secret, key=None).json["openai-compatibility"]
+    found = []
+    for entry in listed[0]["api-key-entries"]:
+        body = {"auth_index": entry["auth-index"]}
+        found += world.request("POST", "/v0/management/quota/fetch", body, secret, key=None).json["groups"]
+    assert found[0]["buckets"][0]["remainingFraction"] == 0.4
+    assert world.request("POST", "/v0/management/quota/fetch", {"auth_index": "x"}, secret, key=None).status == 404
     world.close()
