@@ -75,13 +75,17 @@ def judged(asked: Asked) -> list[str]:
         return []
     found = documents.refusals(asked.vendor, given)
     try:
-        _check(asked.vendor, given, headers)
+        check(asked.vendor, given, headers)
     except Refusal as refusal:
         found.append(str(refusal))
     return found
 
 
-def _check(vendor: str, given: Any, headers: list[tuple[str, str]]) -> None:
+def check(vendor: str, given: Any, headers: list[tuple[str, str]]) -> None:
+    """The vendor's own reading.
+
+    :raises Refusal: it would answer 400.
+    """
     if vendor == "claude":
         named = [(name.lower(), value) for name, value in headers]
         anthropic.check(given, Record("POST", "/v1/messages", {}, named, dumps(given), 0.0))
