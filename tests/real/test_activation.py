@@ -121,16 +121,18 @@ def test_the_socket_outlives_the_daemon(tmp_path: Path) -> None:
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        for _ in range(2):
+        for last in (False, True):
             with started(tmp_path, [listening], {"api-keys": ["sk-one"]}, STARTS["cliproxy run"]) as process:
                 end, before = time.monotonic() + PATIENCE, len(seen)
                 while len(seen) < before + 5 and time.monotonic() < end:
                     done.wait(0.05)
+                if last:
+                    done.set()
+                    thread.join(PATIENCE)
                 process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE)
     finally:
         done.set()
         listening.close()
-        thread.join(PATIENCE)
     assert len(seen) >= 10
     assert set(seen) == {200}
