@@ -6,7 +6,7 @@ import os
 import random
 import string
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from cliproxy.amp.keys import AmpKeys
 from cliproxy.amp.routes import AmpRoutes
 from cliproxy.console.feed import Feed
 from cliproxy.console.routes import ConsoleRoutes
-from cliproxy.errors import ErrorDetail, SettingsError
+from cliproxy.errors import CliproxyError, ErrorDetail, SettingsError
 from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
@@ -155,6 +155,7 @@ class CliproxyService(MultiService):
         self.amp = AmpRoutes(self.front, fallback, now, Credits(now))
         pages = AmpFallbackResource(self.front, self.client, keys, Access.OPTIONAL_KEY, reactor, self.passing)
         self.config_file = ConfigFile(None, environment, self.compiled, _aside(reactor), since=now())
+        self.restart: Callable[[], Awaitable[int]] = _no_restart
         managed, self.management_table = whole(
             Parts(
                 front=self.front,
@@ -167,6 +168,7 @@ class CliproxyService(MultiService):
                 reactor=reactor,
                 mint=lambda digits: f"{entropy.getrandbits(4 * digits):0{digits}x}",
                 reread=self.reread,
+                restart=lambda: self.restart(),
             )
         )
         self.console = Feed(self.front, self.failover, self.config_file, self.tokens, reactor, now())
@@ -349,6 +351,10 @@ def _tree(
             ((b"/threads", b"/docs", b"/settings", b"/auth", b"/threads.rss", b"/news.rss"), pages),
         ],
     )
+
+
+async def _no_restart() -> int:
+    raise CliproxyError("this daemon is not its process's owner")
 
 
 def _aside(reactor: Any) -> Callable[[Callable[[], Any]], Deferred[Any]]:

@@ -91,6 +91,7 @@ def makeService(options: Options) -> IService:
     from cliproxy.daemon.control_socket import ControlSocket
     from cliproxy.daemon.discovering import discovering
     from cliproxy.daemon.epoll import lighten
+    from cliproxy.daemon.handover import Handover, Ready
     from cliproxy.daemon.inherited import begun_with, inherited
     from cliproxy.daemon.kept_requests import kept_requests
     from cliproxy.daemon.log_service import LogService
@@ -105,7 +106,8 @@ def makeService(options: Options) -> IService:
     hold_signals()
     steady_clock(reactor)
     allow_descriptors()
-    daemon = CliproxyService(options.loaded.settings, reactor, inherited=inherited(begun_with(), os.getpid()))
+    sockets, pipe = inherited(begun_with(), os.getpid(), os.getppid())
+    daemon = CliproxyService(options.loaded.settings, reactor, inherited=sockets)
     whole = Process(foreground=options.parent is None or bool(options.parent.get("nodaemon", True)))
     if options.log is not None:
         LogService(options.log, reactor).setServiceParent(whole)
@@ -129,14 +131,23 @@ def makeService(options: Options) -> IService:
         )
         reloader.setServiceParent(whole)
         daemon.config_file.path, daemon.config_file.apply = options.path, reloader.reload
-        SavedState(daemon, reactor).setServiceParent(whole)
+        state, owners = SavedState(daemon, reactor), ControlSocket(daemon, reactor)
+        state.setServiceParent(whole)
         AccountsWatch(daemon, reactor).setServiceParent(whole)
         discovering(daemon, reactor).setServiceParent(daemon)
         SavedUsage(daemon).setServiceParent(whole)
         folder = options.log.folder if options.log is not None else LogFolder.of(daemon.settings, os.environ)
         kept_requests(daemon, folder, reactor).setServiceParent(whole)
         Tracing(daemon, reactor).setServiceParent(daemon)
-        ControlSocket(daemon, reactor).setServiceParent(whole)
+        owners.setServiceParent(whole)
+
+        def release() -> None:
+            state.release()
+            owners.release()
+            if options.parent is not None:
+                options.parent["pidfile"] = ""  # it names the new process
+
+        daemon.restart = Handover(daemon, reactor, state.save, release).begin
         actions[signal.SIGHUP] = reloader.reload
     else:
         ControlSocket(daemon, reactor).setServiceParent(whole)
@@ -147,4 +158,5 @@ def makeService(options: Options) -> IService:
     if options.log is not None and options.log.in_file:
         say(f"cliproxy logs to {options.log.folder.path / MAIN}")
     Announcement(daemon, options.loaded.warnings, options.path, say).setServiceParent(whole)
+    Ready(pipe, begun_with()).setServiceParent(whole)
     return whole

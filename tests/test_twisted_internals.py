@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import Connection, Port
 from twisted.web.http import HTTPChannel, Request
 
 #: (who has it, its name, its kind): methods and class attributes.
 METHODS = [
     (EPollReactor, "_doReadOrWrite"),
+    (Port, "_shouldShutdown"),
     (HTTPChannel, "_failChooseTransferDecoder"),
     (HTTPChannel, "_respondToBadRequestAndDisconnect"),
     (HTTPChannel, "_optimisticEagerReadSize"),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import attrs
@@ -37,8 +37,10 @@ from cliproxy.settings.demo import kept_demo_settings
 from cliproxy.settings.load import load
 from cliproxy.settings.model import DIALECTS, Settings
 
-_ANSWER_SECONDS = 10.0
-DEFAULT_CONFIG = "config.yaml"
+DEFAULT_CONFIG: Final = "config.yaml"
+_ANSWER_SECONDS: Final = 10.0
+#: A restart takes as long as a start.
+_RESTART_SECONDS: Final = 90.0
 
 
 class NotRunning(CliproxyError):
@@ -48,8 +50,8 @@ class NotRunning(CliproxyError):
 class _SocketConnection(http.client.HTTPConnection):
     """HTTP over a UNIX socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_ANSWER_SECONDS)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -58,13 +60,15 @@ class _SocketConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(settings: Settings, method: str, path: str, query: dict[str, str]) -> JSONObject:
-    """One management request to the running daemon.
+def ask(
+    settings: Settings, method: str, path: str, query: dict[str, str], seconds: float = _ANSWER_SECONDS
+) -> JSONObject:
+    """One management request to the running daemon, which answers within so many seconds.
 
     :raises NotRunning: none answers.
     :raises CliproxyError: it refused, or its answer cannot be read.
     """
-    connection = _SocketConnection(socket_path(settings))
+    connection = _SocketConnection(socket_path(settings), seconds)
     try:
         connection.request(method, f"{path}?{urlencode(query)}" if query else path)
         response = connection.getresponse()
@@ -92,7 +96,7 @@ class Watch:
     """
 
     def __init__(self, settings: Settings, path: str) -> None:
-        self._connection = _SocketConnection(socket_path(settings))
+        self._connection = _SocketConnection(socket_path(settings), _ANSWER_SECONDS)
         self._path = path
         self._rest = b""
 
@@ -250,6 +254,18 @@ class Explain(Configured):
         learned.restore(lists_file.read(lists_path(settings)))
         snapshot = Snapshot.build(settings, os.environ, int(wall), learned, accounts_in(settings.auth_dir))
         return explanation(self.model, snapshot, pool, now=0.0, wall=wall, dialect=self["dialect"], key=self["key"])
+
+
+class Restart(Configured):
+    """Let a new process serve: nobody is refused, and the requests of the old one end there."""
+
+    synopsis = "[options]"
+
+    def run(self, terminal: Terminal) -> int:
+        told = ask(self.settings(), "POST", "/v0/management/restart", {}, _RESTART_SECONDS)
+        sentence = f"process {told['process']} serves now; {told['before']} ends with its {told['open']} requests"
+        print(sentence, file=terminal.out)
+        return 0
 
 
 class Cooldowns(Configured):

@@ -133,6 +133,12 @@ def _statusline_options() -> usage.Options:
     return StatusLine()
 
 
+def _restart_options() -> usage.Options:
+    from cliproxy.cli.ask import Restart
+
+    return Restart()
+
+
 def _cooldowns_options() -> usage.Options:
     from cliproxy.cli.ask import Cooldowns
 
@@ -231,6 +237,7 @@ client's: 126 it is no program, 127 it is not there, 128 and the signal's number
         ("check", None, Check, "say what is wrong with a configuration, and which URLs it makes the daemon call"),
         ("init", None, Init, "write a commented configuration with a fresh client key"),
         ("explain", None, _explain_options, "say what would become of a request for a model, and why"),
+        ("restart", None, _restart_options, "let a new process serve; nobody is refused, and open streams end well"),
         ("cooldowns", None, _cooldowns_options, "show what is cooling in the running daemon, or clear it"),
         ("usage", None, _usage_options, "show what was used, by key, model, credential or day, and what it cost"),
         ("keys", None, _keys_options, "add, list, revoke and show client keys"),

@@ -16,6 +16,7 @@ from twisted.scripts import twistd
 from cliproxy import __version__, tap
 from cliproxy.cli.options import Options
 from cliproxy.cli.terminal import Terminal
+from cliproxy.daemon.inherited import begun_with, succeeds
 from cliproxy.daemon.signals import hold_signals
 from cliproxy.logs.application_log import ApplicationLog
 from cliproxy.logs.destinations import LogFile, Stream
@@ -103,7 +104,9 @@ class Run(twistd.ServerOptions):  # type: ignore[misc, name-defined]
         """
         hold_signals()
         self["nodaemon"] = not self["daemon"]
-        if self["pidfile"]:
+        if self["pidfile"] and succeeds(begun_with(), os.getppid()):
+            Path(self["pidfile"]).unlink(missing_ok=True)  # it named the process that hands over
+        elif self["pidfile"]:
             clear_stale(Path(self["pidfile"]))
         self.subCommand = _NAME
         self.loadedPlugins = {_NAME: ServiceMaker(_NAME, "cliproxy.tap", self.longdesc, _NAME)}

@@ -1,16 +1,22 @@
-"""Sockets that listen already when the process begins: systemd's, by its protocol (``man sd_listen_fds``)."""
+"""Sockets that listen already when the process begins: systemd's, by its protocol (``man sd_listen_fds``), or those of an
+earlier process of ours."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from twisted.logger import Logger
 
+#: Where systemd's sockets begin.
 _FIRST: Final = 3
+#: The process that hands over; the descriptors of its sockets, and of the pipe on which the new one says that it serves.
+_FROM: Final = "CLIPROXY_HANDED_FROM"
+_SOCKETS: Final = "CLIPROXY_HANDED_SOCKETS"
+_PIPE: Final = "CLIPROXY_HANDED_PIPE"
 _log = Logger()
 
 
@@ -24,22 +30,56 @@ def begun_with() -> Mapping[str, str]:
     return dict(os.fsdecode(line).partition("=")[::2] for line in lines if b"=" in line)
 
 
-def inherited(variables: Mapping[str, str], process: int) -> list[int]:
-    """The descriptors of listening stream sockets that were handed to ``process``; no others inherit them from it."""
+def inherited(variables: Mapping[str, str], process: int, parent: int) -> tuple[list[int], int | None]:
+    """The descriptors of listening stream sockets that were handed to ``process``, and of the pipe to the one before it.
+
+    :param parent: the process that began it.
+    """
+    if succeeds(variables, parent):
+        pipe = int(variables[_PIPE])
+        os.set_inheritable(pipe, False)
+        return _kept(map(int, variables[_SOCKETS].split(","))), pipe
     if variables.get("LISTEN_PID") != str(process):
-        return []
+        return [], None
     try:
-        number = int(variables.get("LISTEN_FDS", ""))
+        return _kept(range(_FIRST, _FIRST + int(variables.get("LISTEN_FDS", "")))), None
     except ValueError:
-        return []
+        return [], None
+
+
+def succeeds(variables: Mapping[str, str], parent: int) -> bool:
+    """Whether an earlier process of ours is there, and lets go when this one serves."""
+    return variables.get(_FROM) == str(parent)
+
+
+def handing(process: int, sockets: Sequence[int], pipe: int) -> dict[str, str]:
+    """The variables for a child of ``process`` that inherits these descriptors."""
+    return {_FROM: str(process), _SOCKETS: ",".join(map(str, sockets)), _PIPE: str(pipe)}
+
+
+def _kept(descriptors: Iterable[int]) -> list[int]:
     found = []
-    for descriptor in range(_FIRST, _FIRST + number):
+    for descriptor in descriptors:
         if _listens(descriptor):
             os.set_inheritable(descriptor, False)
             found.append(descriptor)
         else:
-            _log.warn("descriptor {number}, handed over in LISTEN_FDS, is no listening socket", number=descriptor)
+            _log.warn("descriptor {number}, handed over as a socket, is no listening one", number=descriptor)
     return found
+
+
+def announce(variables: Mapping[str, str], process: int) -> None:
+    """Tell systemd that the service is ready, and which process it is now (``man sd_notify``)."""
+    place = variables.get("NOTIFY_SOCKET", "")
+    if not place:
+        return
+    address = "\0" + place[1:] if place.startswith("@") else place
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        try:
+            told.connect(address)
+            told.send(f"READY=1\nMAINPID={process}".encode())
+        except OSError as error:
+            _log.warn("systemd was not told that this process is ready: {why}", why=error.strerror)
 
 
 def _listens(descriptor: int) -> bool:

@@ -120,7 +120,7 @@ class SavedState(Service):
     def __init__(self, daemon: CliproxyService, reactor: Any) -> None:
         self._file = StateFile(state_path(daemon.settings), daemon.pool, reactor, daemon.now)
         self._credits = CreditsFile(credits_path(daemon.settings), daemon.amp.credits)
-        self._writing = LoopingCall(self._save)
+        self._writing = LoopingCall(self.save)
         self._writing.clock = reactor
 
     def startService(self) -> None:
@@ -133,9 +133,16 @@ class SavedState(Service):
     def stopService(self) -> None:
         """Write the last of it."""
         super().stopService()
-        self._writing.stop()
-        self._save()
+        if self._writing.running:
+            self._writing.stop()
+            self.save()
 
-    def _save(self) -> None:
+    def release(self) -> None:
+        """Another process writes from now on."""
+        if self._writing.running:
+            self._writing.stop()
+
+    def save(self) -> None:
+        """Write what has changed."""
         self._file.save()
         self._credits.save()

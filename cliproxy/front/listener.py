@@ -104,7 +104,8 @@ class Listener(Service):
         self.check(self._settings)
 
     def _listening(self, settings: Settings) -> Any:
-        return self._reactor.listenTCP(settings.port, self._door, backlog=BACKLOG, interface=settings.host)
+        port = self._reactor.listenTCP(settings.port, self._door, backlog=BACKLOG, interface=settings.host)
+        return _shareable(port)
 
     def _adopted(self, descriptor: int) -> Any:
         with socket.socket(fileno=os.dup(descriptor)) as handed:
@@ -112,7 +113,7 @@ class Listener(Service):
         os.set_blocking(descriptor, False)
         port = self._reactor.adoptStreamPort(descriptor, family, self._door)
         os.close(descriptor)  # the reactor has one of its own
-        return port
+        return _shareable(port)
 
     def check(self, settings: Settings) -> None:
         """Look whether ``settings`` may be served where we really listen.
@@ -191,6 +192,12 @@ class Listener(Service):
         super().stopService()
         ports, self.ports = self.ports, []
         return DeferredList([Deferred.fromCoroutine(_stopped(port)) for port in ports])
+
+
+def _shareable(port: Any) -> Any:
+    """The port, which when it is closed leaves the socket to others that have it. Twisted shuts it down, for all of them."""
+    port._shouldShutdown = False
+    return port
 
 
 async def _stopped(port: Any) -> None:

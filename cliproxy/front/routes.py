@@ -158,7 +158,7 @@ class Front:
 
     def knows(self, request: Any) -> bool:
         """Whether a request of which only the head is there shows a right key, or none is needed."""
-        if _is_owners(request):
+        if is_owners(request):
             return True
         gate = self.gate(self.snapshot)
         if isinstance(request, PlainRequest):
@@ -200,7 +200,7 @@ class Front:
         if access is Access.OPTIONAL_KEY:
             return gate.recognise(address, headers, candidates(headers, query))
         if access is Access.MANAGEMENT:
-            return Client("unix" if _is_owners(request) else gate.peer(address, headers))
+            return Client("unix" if is_owners(request) else gate.peer(address, headers))
         if access in (Access.CONSOLE, Access.CONSOLE_DOOR):
             keys = gate.console_keys(address, headers)
             if access is Access.CONSOLE and self.session(headers, snapshot, keys) is None:
@@ -213,7 +213,7 @@ class Front:
 
         :raises RequestFault: 421 for a foreign ``Host``, unless a right key is shown all the same.
         """
-        if not _is_owners(request):
+        if not is_owners(request):
             headers = header_map(request)
             self.gate(self.snapshot).check_host(headers, candidates(headers, query_map(request)))
 
@@ -235,7 +235,7 @@ class Front:
 
         :raises RequestFault: it may not. So does the Deferred.
         """
-        if _is_owners(call.request):
+        if is_owners(call.request):
             return None
         address = getattr(call.request.getClientAddress(), "host", "")
         if getattr(call.request, "guess", None) is not None:  # it was counted when the head came
@@ -441,6 +441,6 @@ def _crashed(owner: Any, request: Any, failure: Failure) -> bytes | None:
     return crash(request, failure)
 
 
-def _is_owners(request: Any) -> bool:
+def is_owners(request: Any) -> bool:
     """Whether it came by the control socket."""
     return bool(getattr(request.channel, "owner", False))

@@ -5,17 +5,18 @@ They are served to whoever holds the management secret, and on the daemon's UNIX
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from os import getpid
 from typing import Final
 
 import attrs
 
 from cliproxy import __version__
-from cliproxy.errors import RequestFault
+from cliproxy.errors import CliproxyError, RequestFault
 from cliproxy.failover.failover import Failover
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.routes import Front
+from cliproxy.front.routes import Front, is_owners
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.config import object_of
 from cliproxy.management.explain import explanation
@@ -34,6 +35,7 @@ class ManagementRoutes:
     :ivar seconds: the pool's monotonic time.
     :ivar now: Unix seconds.
     :ivar table: all management routes.
+    :ivar restart: lets a new process serve, and gives its number.
     """
 
     app = Managed()
@@ -42,6 +44,7 @@ class ManagementRoutes:
     seconds: Callable[[], float]
     now: Callable[[], float]
     table: Sequence[Entry]
+    restart: Callable[[], Awaitable[int]]
 
     @app.managed("openapi.json", v8="openapi.json")
     def openapi(self, call: Call) -> Answer:
@@ -106,3 +109,15 @@ class ManagementRoutes:
             key=query.get("client-key", ""),
         )
         return Answer(told)
+
+    @app.managed("restart", "POST")
+    async def begin_again(self, call: Call) -> Answer:
+        """Let a new process serve, and end this one when its requests have. For the owner alone, over ``control.sock``."""
+        if not is_owners(call.request):
+            raise RequestFault.bad("only the daemon's owner restarts it: cliproxy restart", status=403)
+        open_here = self.front.relay.open
+        try:
+            number = await self.restart()
+        except CliproxyError as error:
+            raise RequestFault.bad(f"no restart: {error}", status=503) from None
+        return Answer({"process": number, "before": getpid(), "open": open_here})

@@ -39,6 +39,7 @@ class Parts:
 
     :ivar mint: so many random hexadecimal digits.
     :ivar reread: puts what stands in ``auth-dir`` now in force.
+    :ivar restart: lets a new process serve; gives its number, or raises :exc:`CliproxyError`.
     """
 
     front: Front
@@ -51,6 +52,7 @@ class Parts:
     reactor: Any
     mint: Callable[[int], str]
     reread: Callable[[], Awaitable[object]]
+    restart: Callable[[], Awaitable[int]]
 
 
 def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
@@ -60,7 +62,7 @@ def whole(parts: Parts) -> tuple[list[Owned], list[Entry]]:
     parts.metrics.registry.register(Gauges(front, pool, ledger))
     numbers = NumberRoutes(front, pool, ledger, front.relay.events, parts.metrics, reactor, reactor.seconds)
     owners = (
-        ManagementRoutes(front, parts.failover, reactor.seconds, front.now, table),
+        ManagementRoutes(front, parts.failover, reactor.seconds, front.now, table, parts.restart),
         ConfigRoutes(front, file),
         ConfigByPathRoutes(front, file),
         ListRoutes(front, file),
