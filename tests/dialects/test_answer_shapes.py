@@ -275,3 +275,13 @@ def test_a_vendors_own_tool_at_work_is_a_loss(target: str, streamed: bool) -> No
     ]
     _, lost = carried("responses", target, responses(*told_) if streamed else whole)
     assert lost == ["responses web_search_call part"]
+
+
+@pytest.mark.parametrize(("argued", "lost"), [('{"a":', True), ("", True), ('{"a":1}', False)])
+def test_a_call_that_the_limit_cut_is_a_loss_in_a_stream_too(argued: str, lost: bool) -> None:
+    """Its half JSON is at the client, whose SDK reads it as cut; ``stop_reason`` says why."""
+    call = {**CALL, "function": {"name": "f", "arguments": argued}}
+    said = chat((0, {"tool_calls": [call]}), finish="length", streamed=True)
+    body, losses = carried("openai", "claude", said, CLAUDE_ASKS)
+    assert body["stop_reason"] == "max_tokens"
+    assert losses == (["call cut by the output limit"] if lost else [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects import finishes, signatures
+from cliproxy.dialects import arguments, finishes, signatures
 from cliproxy.dialects.claude.errors import terminal_error
 from cliproxy.dialects.claude.response import (
     call_block,
@@ -11,6 +11,7 @@ from cliproxy.dialects.claude.response import (
     write_usage,
 )
 from cliproxy.dialects.claude.signed import SLOT
+from cliproxy.dialects.cut_calls import CUT_CALL
 from cliproxy.dialects.interface import AnswerContext, Payload
 from cliproxy.dialects.unsaid import note_unsaid
 from cliproxy.ir.events import (
@@ -41,6 +42,7 @@ class Encoder:
         self._delta_member = "text"
         self._kind: PartKind | None = None
         self._custom: list[str] | None = None
+        self._argued: list[str] | None = None
         self._usage: Usage | None = None
         self._shows = shows_reasoning(asked)
 
@@ -59,6 +61,8 @@ class Encoder:
             return []
         if isinstance(event, ResponseFinished):
             finishes.note(self._asked.losses, event.finish)
+            if self._argued is not None and arguments.is_cut("".join(self._argued), event.finish, last=True):
+                self._asked.losses.append(CUT_CALL)  # its block is open at the client, and says so by its half JSON
             return [
                 {"type": "message_delta", "delta": write_finish(event.finish), "usage": write_usage(self._usage)},
                 {"type": "message_stop"},
@@ -90,6 +94,8 @@ class Encoder:
             return []
         if self._kind is None:
             return []
+        if self._argued is not None:
+            self._argued.append(words)
         delta = {"type": self._delta_type, self._delta_member: words}
         return [{"type": "content_block_delta", "index": self._index, "delta": delta}]
 
@@ -112,6 +118,7 @@ class Encoder:
             return []
         call_id, proof = self._prove(event) if event.kind == "tool_call" else ("", [])
         self._kind = event.kind
+        self._argued = [] if event.kind == "tool_call" else None
         block: JSONObject
         if event.kind == "tool_call":
             self._delta_type, self._delta_member = "input_json_delta", "partial_json"
