@@ -285,7 +285,12 @@ def run(arguments: Sequence[str], terminal: Terminal) -> int:
     try:
         options.parseOptions(list(arguments))
         command: Command = options.subOptions
-        return command.run(terminal)
+        code = command.run(terminal)
+        terminal.out.flush()
+        return code
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.out.fileno())
+        return 0
     except (usage.UsageError, CliproxyError) as error:
         print(f"cliproxy: {error}", file=terminal.err)
         return 1

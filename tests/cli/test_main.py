@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cliproxy import __version__
 from cliproxy.cli import main as cli
+from cliproxy.cli.terminal import Terminal
 from cliproxy.settings.load import load
 from tests.support.scratch import scratch
 
@@ -222,3 +223,13 @@ class Run(SynchronousTestCase):
         first, second = err.getvalue().splitlines()
         self.assertIn(f"{path.name}:1: port: is to be", first)
         self.assertIn(f"{path.name}:2: debug: is to be", second)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """``cliproxy presets | head -1``."""
+    read, write = os.pipe()
+    os.close(read)
+    said = StringIO()
+    with open(write, "w", encoding="utf-8") as out:
+        assert cli.run(["presets"], Terminal(out, said, lambda: "", lambda: 0.0)) == 0
+    assert said.getvalue() == ""
