@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -130,8 +130,13 @@ def _fit(call: UpstreamCall, endpoint: Endpoint) -> None:
         if name in body:
             value = body.pop(name)
             body.setdefault(here, value)
-    for name in endpoint.strip:
-        if _taken_out(body, name) and name != "stream_options":  # that is said by us
+    take_out(call, endpoint.strip)
+
+
+def take_out(call: UpstreamCall, names: Sequence[str]) -> None:
+    """Leave out members that the endpoint refuses, each a loss."""
+    for name in names:
+        if _taken_out(call.body, name) and name != "stream_options":  # that is said by us
             call.losses.append(Loss(f"{name}: the endpoint refuses it", name, meaning=name in _MEANT))
 
 

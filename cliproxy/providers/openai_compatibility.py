@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cliproxy.providers.common import Headers, Vendor, say_stream
+from cliproxy.providers.common import Headers, Vendor, say_stream, take_out
 from cliproxy.providers.interface import Operation, UpstreamCall
 from cliproxy.routing.credential import Credential
 
 #: OpenAI's reasoning families, which refuse ``max_tokens`` (reports.md 8).
 _REASONING: Final = re.compile(r"o\d|gpt-[5-9]", re.IGNORECASE)
+#: OpenAI's models, and members that they refuse wherever they are served, of which clients of other dialects know nothing.
+_OPENAIS: Final = re.compile(r"o\d|gpt-\d|chatgpt-", re.IGNORECASE)
+_REFUSED: Final = ("top_k", "messages[].reasoning_content")
 _PATHS = {
     Operation.GENERATE: "/chat/completions",
     Operation.COUNT: "/chat/completions",
@@ -37,6 +40,8 @@ class OpenAICompatibility(Vendor):
         if "max_tokens" in body and _REASONING.match(call.model.rpartition("/")[2]):
             limit = body.pop("max_tokens")
             body.setdefault("max_completion_tokens", limit)
+        if call.client_dialect != self.dialect and _OPENAIS.match(call.model.rpartition("/")[2]):
+            take_out(call, _REFUSED)
         say_stream(body, call.stream)
         if call.stream:
             options = body.get("stream_options")

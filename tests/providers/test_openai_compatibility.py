@@ -1,7 +1,10 @@
 """OpenAI-compatible upstreams."""
 
+from typing import Any
+
+from cliproxy.providers.registry import PROVIDERS
 from cliproxy.settings.model import NO_SECRET
-from tests.providers.calls import COMPACT, COUNT, EMBED, credential, finished, header, prepared
+from tests.providers.calls import COMPACT, COUNT, EMBED, call, credential, finished, header, prepared
 
 KIND = "openai-compatibility"
 
@@ -56,8 +59,6 @@ def test_compaction_and_embeddings_have_their_own_paths_and_no_stream() -> None:
 
 
 def test_tokens_are_not_counted_upstream() -> None:
-    from cliproxy.providers.registry import PROVIDERS
-
     assert not PROVIDERS[KIND].counts_upstream
     assert finished(KIND, {"messages": []}, operation=COUNT) == {"messages": [], "model": "m"}
 
@@ -70,3 +71,17 @@ def test_openais_reasoning_families_are_limited_by_the_word_they_take() -> None:
         assert finished("openai-compatibility", {"messages": [], "max_tokens": 9}, model=model)["max_tokens"] == 9, (
             model
         )
+
+
+def test_openais_models_get_no_member_of_other_vendors_that_the_client_did_not_write() -> None:
+    def sent(model: str, **members: Any) -> tuple[bool, bool, int]:
+        thought = {"role": "assistant", "content": "x", "reasoning_content": "why"}
+        made = call({"messages": [thought], "top_k": 4}, model=model, **members)
+        PROVIDERS[KIND].finish_body(made, credential(KIND))
+        return "top_k" in made.body, "reasoning_content" in thought, len(made.losses)
+
+    for model in ("gpt-4o", "gpt-5.4", "openai/o3", "chatgpt-4o-latest"):
+        assert sent(model) == (False, False, 2), model
+        assert sent(model, client_dialect="openai") == (True, True, 0)
+    for model in ("gpt-oss-120b", "deepseek-chat", "qwen3-coder", "olmo-2"):
+        assert sent(model) == (True, True, 0), model
