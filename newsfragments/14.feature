@@ -1,1 +1,0 @@
-``cliproxy connect CLIENT`` prints or writes what Claude Code, Codex, Gemini CLI, opencode, Amp, aider, Continue, droid, pi and Qwen Code need, and undoes it; ``cliproxy env CLIENT`` gives shell variables; the key of the first start is kept.

@@ -1,1 +1,0 @@
-Any client can ask any model: requests, answers, streams, errors and token counts are translated between OpenAI Chat, Responses, Claude and Gemini, and what cannot be said is counted in ``X-Cliproxy-Losses`` or, with ``strict-translation``, refused.

@@ -1,1 +1,0 @@
-Amp's clients are served from local models, from mapped ones, or by ampcode.com, and ``X-Cliproxy-Route`` and the log say which; ``ampcode.deny-fallback`` refuses rather than spend credits, and today's clients pass through, WebSocket included.
