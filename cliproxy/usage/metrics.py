@@ -69,6 +69,7 @@ class _Sums:
     """
 
     requests: int = 0
+    straight: int = 0
     seconds: _Spread = attrs.field(factory=lambda: _Spread(_SECONDS))
     first: _Spread = attrs.field(factory=lambda: _Spread(_SECONDS))
     input: _Spread = attrs.field(factory=lambda: _Spread(_TOKENS))
@@ -80,6 +81,7 @@ class _Sums:
     def add(self, records: Sequence[Record]) -> None:
         """Count each."""
         self.requests += len(records)
+        self.straight += sum([record.straight for record in records])
         self.seconds.add([record.seconds for record in records])
         self.first.add([record.first for record in records if record.first is not None])
         self.losses += sum([len(record.losses) for record in records])
@@ -220,6 +222,10 @@ class Metrics(Collector):
         )
         attempts = (((*key[-2:],), sum(spread.counts)) for key, spread in self._attempts.items())
         yield _counter("cliproxy_attempts", "Attempts, by credential and status.", ("credential", "status"), attempts)
+        ways = ("straight", "loop")
+        gone = ((sums.straight, sums.requests - sums.straight) for _, sums in rows)
+        counted = (((way,), number) for pair in gone for way, number in zip(ways, pair, strict=True))
+        yield _counter("cliproxy_ways", "Which way first attempts went.", ("way",), counted)
         kept = (((like.affinity,), sums.requests) for like, sums in rows)
         yield _counter("cliproxy_affinity", "How conversations kept home.", ("result",), kept)
         lost = (((f"{like.dialect}-{like.upstream}",), sums.losses) for like, sums in rows)
