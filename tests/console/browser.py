@@ -143,9 +143,10 @@ class Browser:
         return found
 
     def go(self, url: str) -> None:
-        """Open a page and wait until it is there."""
+        """Open a page and wait until it is there, and no longer the one before it."""
+        self.run("window.isBefore = true")
         self.call("Page.navigate", url=url)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.until("window.isBefore === undefined && document.readyState === 'complete'")
 
     def size(self, width: int, height: int, *, phone: bool = False, scale: float = 1) -> None:
         """The window, or a phone with a touch screen."""

@@ -76,6 +76,7 @@ class Stage:
         page.size(1280, 900)
         page.prefer(prefers_color_scheme="light")
         page.go(self.url)
+        page.until("document.activeElement?.id === 'key'")
         page.type(key)
         page.press("Enter")
         page.until(LIVE)
