@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.shallow import look
@@ -16,19 +16,27 @@ def mark_for_caching(body: JSONObject) -> None:
     """Mark the last tool, the last system block and the second-to-last user message, in this order, while room remains.
 
     A section in which the client has marked anything itself is left alone, and so is one before a mark of the client's that
-    lasts longer than ours: Anthropic wants the longest first. Changes ``body`` in place.
+    lasts longer than ours: Anthropic wants the longest first. Changes ``body`` in place, but nothing in it.
     """
     tools, system, messages = look(body, "tools"), look(body, "system"), look(body, "messages")
     whole = [body["cache_control"]] if "cache_control" in body else []
     in_tools, in_system, in_messages = (list(_marks(section)) for section in (tools, system, messages))
     in_messages += whole
     room = MOST_BREAKPOINTS - len(in_tools) - len(in_system) - len(in_messages)
-    if room > 0 and not in_tools and not any(map(_lasts, in_system + in_messages)) and isinstance(tools, list):
-        room -= _mark_last(body["tools"])
+    if room > 0 and not in_tools and not any(map(_lasts, in_system + in_messages)):
+        room -= _put(body, "tools", _marked(tools))
     if room > 0 and not in_system and not any(map(_lasts, in_messages)):
-        room -= _mark_text_or_blocks(body, "system")
-    if room > 0 and not in_messages and (turn := _second_to_last_user(body.get("messages"))):
-        _mark_text_or_blocks(turn, "content")
+        room -= _put(body, "system", _marked_text(system))
+    if room > 0 and not in_messages and isinstance(messages, list):
+        _put(body, "messages", _marked_turn(messages))
+
+
+def _put(body: JSONObject, name: str, marked: JSON) -> bool:
+    """Put a section in that has a mark; whether there is one."""
+    if marked is None:
+        return False
+    body[name] = marked
+    return True
 
 
 def _marks(section: JSON) -> Iterator[JSON]:
@@ -45,29 +53,31 @@ def _lasts(mark: JSON) -> bool:
     return isinstance(mark, dict) and mark.get("ttl") not in (None, "5m")
 
 
-def _second_to_last_user(messages: JSON) -> JSONObject | None:
-    """The end of what the next turn will repeat: its own last user message is still to be answered."""
-    turns = (
-        [m for m in messages if isinstance(m, dict) and m.get("role") == "user"] if isinstance(messages, list) else []
-    )
-    return turns[-2] if len(turns) >= 2 else None
+def _marked_turn(messages: list[JSON]) -> JSON:
+    """Messages with a mark at the end of what the next turn will repeat: its own last user message is still to be answered."""
+    turns = [at for at, message in enumerate(messages) if isinstance(message, dict) and message.get("role") == "user"]
+    if len(turns) < 2:
+        return None
+    at = turns[-2]
+    turn: Any = messages[at]
+    content = _marked_text(turn.get("content"))
+    return None if content is None else [*messages[:at], {**turn, "content": content}, *messages[at + 1 :]]
 
 
-def _mark_text_or_blocks(holder: JSONObject, name: str) -> bool:
-    value = holder.get(name)
+def _marked_text(value: JSON) -> JSON:
+    """A text as a block with a mark, or blocks with one; None where none can be."""
     if isinstance(value, str) and value.strip():
-        holder[name] = [{"type": "text", "text": value, "cache_control": {"type": "ephemeral"}}]
-        return True
-    return isinstance(value, list) and _mark_last(value)
+        return [{"type": "text", "text": value, "cache_control": {"type": "ephemeral"}}]
+    return _marked(value)
 
 
-def _mark_last(blocks: list[JSON]) -> bool:
-    """Mark the last block that may carry a mark; whether there was one."""
-    for at in range(len(blocks) - 1, -1, -1):
+def _marked(blocks: JSON) -> JSON:
+    """Blocks of which the last that may carry a mark has one; None where none may. They are copies: a large body is read
+    once for all who look at it, and not to be changed."""
+    for at in reversed(range(len(blocks) if isinstance(blocks, list) else 0)):
         if _may_be_marked(blocks[at]):
-            blocks[at]["cache_control"] = {"type": "ephemeral"}
-            return True
-    return False
+            return [*blocks[:at], {**blocks[at], "cache_control": {"type": "ephemeral"}}, *blocks[at + 1 :]]
+    return None
 
 
 def _may_be_marked(block: JSON) -> bool:

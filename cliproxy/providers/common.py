@@ -19,6 +19,7 @@ from cliproxy.providers.retry_hints import retry_hint
 from cliproxy.routing.credential import Credential
 from cliproxy.settings.model import ClientHeader
 from cliproxy.settings.model import Headers as Configured
+from cliproxy.shallow import look
 from cliproxy.vendors.preset import Endpoint
 
 USER_AGENT = f"cliproxy/{__version__}"
@@ -142,14 +143,26 @@ def take_out(call: UpstreamCall, names: Sequence[str]) -> None:
 
 def _taken_out(body: JSONObject, path: str) -> bool:
     """Delete a member, one of an object's (``reasoning.summary``) or one of each item of a list (``messages[].name``); says
-    whether there was one."""
+    whether there was one. What ``body`` holds is copied where it changes, for others may hold it too."""
     first, dot, rest = path.partition(".")
     if not dot:
         return body.pop(path, _NOTHING) is not _NOTHING
-    inner = body.get(first.removesuffix("[]"))
-    held = inner if isinstance(inner, list) else [inner]
-    taken = [_taken_out(each, rest) for each in held if isinstance(each, dict)]
-    return any(taken)
+    name = first.removesuffix("[]")
+    held = look(body, name)
+    before = held if isinstance(held, list) else [held]
+    after = [_without(each, rest) for each in before]
+    if all(old is new for old, new in zip(before, after, strict=True)):
+        return False
+    body[name] = after if isinstance(held, list) else after[0]
+    return True
+
+
+def _without(value: JSON, path: str) -> JSON:
+    """An object without a member, or the very value where there is none."""
+    if not isinstance(value, dict):
+        return value
+    copy = dict(value)
+    return copy if _taken_out(copy, path) else value
 
 
 def refuse(message: str) -> RequestFault:

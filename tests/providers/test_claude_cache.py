@@ -1,5 +1,6 @@
 """Where automatic cache breakpoints go, and where they do not."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -121,3 +122,18 @@ def test_nothing_short_stands_before_what_lasts(where: str, marked: list[str]) -
     last["cache_control"] = hour
     mark_for_caching(body)
     assert [name for name in body if "cache_control" in str(body[name])] == marked
+
+
+def test_what_others_hold_of_the_body_stays_as_it_was() -> None:
+    """A retry with another credential begins from the same messages."""
+    text = {"type": "text", "text": "x"}
+    body: dict[str, Any] = {
+        "tools": [{"name": "t", "input_schema": {}}],
+        "system": [dict(text)],
+        "messages": [{"role": "user", "content": [dict(text)]}] * 2,
+    }
+    before = deepcopy(body)
+    mine = dict(body)
+    mark_for_caching(mine)
+    assert all("cache_control" in str(mine[name]) for name in mine)
+    assert body == before

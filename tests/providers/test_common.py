@@ -2,8 +2,9 @@
 
 import pytest
 
+from cliproxy.providers.common import take_out
 from cliproxy.providers.registry import PROVIDERS
-from tests.providers.calls import credential, header, prepared
+from tests.providers.calls import call, credential, header, prepared
 
 KINDS = sorted(PROVIDERS)
 
@@ -72,3 +73,14 @@ def test_an_upstreams_code_is_kept_and_other_statuses_have_no_hint(kind: str) ->
 def test_a_usage_limit_is_a_hint() -> None:
     body = b'{"error":{"type":"usage_limit_reached","message":"m","resets_in_seconds":999999}}'
     assert PROVIDERS["codex"].judge(429, {}, body, 0.0).retry_after == 86_400
+
+
+def test_a_member_that_an_endpoint_refuses_stays_where_others_hold_it() -> None:
+    message = {"role": "user", "content": "x", "name": "n"}
+    body = {"messages": [message, {"role": "user", "content": "y"}], "reasoning": {"summary": "auto", "effort": "low"}}
+    made = call(dict(body))
+    take_out(made, ("messages[].name", "reasoning.summary", "metadata.user"))
+    assert made.body["messages"] == [{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]
+    assert made.body["reasoning"] == {"effort": "low"}
+    assert [loss.where for loss in made.losses] == ["messages[].name", "reasoning.summary"]
+    assert (message["name"], body["reasoning"]) == ("n", {"summary": "auto", "effort": "low"})
