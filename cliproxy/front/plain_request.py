@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES, parse_qs
 
 from cliproxy.front.access import Client
-from cliproxy.front.request import SERVER, phrase
+from cliproxy.front.request import SERVER, field_lines, phrase
 from cliproxy.upstream.eager import write_now
 
 _SERVER: Final = SERVER.decode()
@@ -114,22 +114,13 @@ class PlainRequest:
             self.fields = headers
 
     def attach(self, producer: Any) -> None:
-        """Let the client's socket pace ``producer``."""
+        """Let the client's socket pace ``producer``, a push producer."""
         if self.channel is not None:
-            self.registerProducer(producer, True)
+            self.producer = producer
+            if self.channel.paused:
+                producer.pauseProducing()
 
     def detach(self) -> None:
-        """The producer has no more."""
-        self.producer = None
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Let the client's socket pace ``producer``, a push producer."""
-        assert streaming, "answers are pushed"
-        self.producer = producer
-        if self.channel is not None and self.channel.paused:
-            producer.pauseProducing()
-
-    def unregisterProducer(self) -> None:
         """The producer has no more."""
         self.producer = None
 
@@ -151,10 +142,7 @@ class PlainRequest:
             write_now(self.channel.transport, data)
 
     def _head(self) -> bytes:
-        fields = [*self._answer_headers.items(), *self.fields]
-        text = "".join([f"{name}: {value}\r\n" for name, value in fields])
-        if text.count("\n") != len(fields) or text.count("\r") != len(fields):
-            text = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in fields])
+        text = field_lines([*self._answer_headers.items(), *self.fields])
         self._sized = "Content-Length: " in text or self.code in NO_BODY_CODES
         coding = "" if self._sized else "Transfer-Encoding: chunked\r\n"
         known = "" if "X-Request-Id" in self._answer_headers else f"X-Request-Id: {self.id}\r\n"

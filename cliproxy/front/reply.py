@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 
-from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.request import BoundedRequest
 
 
 class HTTPReply:
     """A :class:`cliproxy.relay.exchange.Reply` over a twisted.web request."""
 
-    def __init__(self, request: Request | PlainRequest) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
         self.begun = False
         self.gone = False
@@ -35,7 +34,7 @@ class HTTPReply:
         self.status = status
         request = self._request
         request.setResponseCode(status)
-        if isinstance(request, BoundedRequest | PlainRequest):
+        if isinstance(request, BoundedRequest):
             request.fields = headers
             return
         for name, value in headers:  # mounted in somebody else's site

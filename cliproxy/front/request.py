@@ -30,6 +30,14 @@ def phrase(status: int, otherwise: bytes) -> bytes:
     return _PHRASES.get(status, otherwise)
 
 
+def field_lines(fields: Sequence[tuple[str, str]]) -> str:
+    """Header fields as they are sent; a line end in a value becomes a blank."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    if text.count("\n") != len(fields) or text.count("\r") != len(fields):
+        text = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in fields])
+    return text
+
+
 class BoundedRequest(Request):
     """A request whose body is held in memory and never outgrows the limit.
 
@@ -189,9 +197,7 @@ class BoundedRequest(Request):
     def _head(self) -> bytes:
         """Status line and headers. Without a length the body is chunked, or ends with an HTTP/1.0 connection."""
         headers = self.responseHeaders
-        fields = "".join([f"{name}: {value}\r\n" for name, value in self.fields])
-        if fields.count("\n") != len(self.fields) or fields.count("\r") != len(self.fields):
-            fields = "".join([f"{name}: {' '.join(value.split())}\r\n" for name, value in self.fields])
+        fields = field_lines(self.fields)
         sized = "Content-Length: " in fields or headers.hasHeader(b"Content-Length")
         if not sized and self.clientproto == b"HTTP/1.1" and self.method != b"HEAD" and self.code not in NO_BODY_CODES:
             headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
