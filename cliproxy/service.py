@@ -33,6 +33,7 @@ from cliproxy.errors import CliproxyError, ErrorDetail, SettingsError
 from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.claude import ClaudeRoutes
+from cliproxy.front.doors import Doors
 from cliproxy.front.gemini import GeminiRoutes
 from cliproxy.front.limits import Limits
 from cliproxy.front.listener import Listener
@@ -40,6 +41,7 @@ from cliproxy.front.openai import OpenAIRoutes
 from cliproxy.front.operators import Operators
 from cliproxy.front.root import RootResource
 from cliproxy.front.routes import Front
+from cliproxy.front.sessions import Sessions
 from cliproxy.front.site import BoundedSite
 from cliproxy.front.usage import UsageRoutes
 from cliproxy.logs.request_files import RequestFiles
@@ -139,12 +141,13 @@ class CliproxyService(MultiService):
             now=now,
             aside=_aside(reactor),
         )
-        self.front = Front(
-            self.relay,
-            new_id=lambda: f"{entropy.getrandbits(32):08x}",
-            now=now,
-            operators=Operators(reactor.seconds, _aside(reactor)),
-        )
+
+        def new_id() -> str:
+            return f"{entropy.getrandbits(32):08x}"
+
+        operators = Operators(reactor.seconds, _aside(reactor))
+        doors = Doors(lambda: self.relay.snapshot, now, operators, Sessions(now, new_id))
+        self.front = Front(self.relay, new_id, now, doors)
         self.ledger = Ledger(IN_MEMORY, reactor, now)
         self.metrics = Metrics()
         self.ledger.counted, self.metrics.before = self.metrics.count, self.ledger.tell
@@ -177,7 +180,7 @@ class CliproxyService(MultiService):
         managed.append(((b"/v1/usage",), UsageRoutes(self.front, self.ledger).app))
         self.resource = _tree(self.front, self.amp, pages, managed)
         self.site = BoundedSite(self.resource, _limits(settings), reactor, self.budget, self.resource.plain)
-        self.site.knows, self.site.new_id = self.front.knows, self.front.new_id
+        self.site.knows, self.site.new_id = self.front.doors.knows, self.front.new_id
         self.site.record, self.relay.journal.mask = self._answered, self.front.masked
         self.successor = _INHERITED_SECONDS if inherited else 0.0
         self.listener = Listener(self.site, reactor, settings, _check_doors, inherited)

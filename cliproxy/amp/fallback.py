@@ -91,7 +91,7 @@ class AmpFallbackResource(ReverseProxyResource):
             return self._front.answer(request, refusal)
         if self._access is Access.OPTIONAL_KEY:
             try:
-                self._front.check_host(request)
+                self._front.doors.check_host(request)
             except RequestFault as foreign:
                 return self._front.refuse(request, foreign)
             if not _is_readable(request):
@@ -117,7 +117,7 @@ class AmpFallbackResource(ReverseProxyResource):
         peer = getattr(request.getClientAddress(), "host", None)  # a UNIX socket's has none, and is this machine's
         if not settings.restrict_management_to_localhost or peer is None:
             return None
-        gate = self._front.gate(self._front.snapshot)
+        gate = self._front.doors.gate(self._front.snapshot)
         return None if gate.is_local(peer, header_map(request)) else RESTRICTED
 
     def forward(self, call: Call) -> Awaitable[Answer | None]:

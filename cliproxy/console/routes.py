@@ -22,8 +22,8 @@ from cliproxy.errors import RequestFault
 from cliproxy.failover.failover import Failover
 from cliproxy.front.access import Access
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.routes import Front, Routes, cookie_name
-from cliproxy.front.sessions import cookie_of
+from cliproxy.front.routes import Front, Routes
+from cliproxy.front.sessions import cookie_name, cookie_of
 from cliproxy.front.usage import grouping
 from cliproxy.jsontypes import JSONObject, dumps
 from cliproxy.management.event_stream import EventStream
@@ -63,8 +63,8 @@ class ConsoleRoutes:
         """The page for one who has a session, the form for one who has none."""
         if call.request.path.endswith(b"/"):  # what the page refers to is beside it, wherever it is mounted
             return Answer(b"", 308, (*_PRIVATE, ("Location", "../console")), _HTML)
-        keys = self.front.gate(call.snapshot).console_keys(_address(call), call.headers)
-        if self.front.session(call.headers, call.snapshot, keys) is None:
+        keys = self.front.doors.gate(call.snapshot).console_keys(_address(call), call.headers)
+        if self.front.doors.session(call.headers, call.snapshot, keys) is None:
             return Answer(await login_page(_theme(call)), 200, _PRIVATE, _HTML)
         return Answer(await console_page(_theme(call)), 200, _PRIVATE, _HTML)
 
@@ -79,7 +79,7 @@ class ConsoleRoutes:
             patience = f"Too many wrong keys came from here. Try again in {math.ceil(waits)} s." if waits else ""
             page = await login_page(_theme(call), patience or "That key does not open the console.")
             return Answer(page, fault.detail.status, _PRIVATE, _HTML)
-        cookie = _cookie(call, self.front.sessions.begin(secret))
+        cookie = _cookie(call, self.front.doors.sessions.begin(secret))
         return Answer(b"", 303, (*_PRIVATE, ("Location", "console"), cookie), _HTML)
 
     async def _checked(self, call: Call, offered: str) -> str:
@@ -88,8 +88,8 @@ class ConsoleRoutes:
         :raises RequestFault: 401, it is none; 403 or 429, after too many guesses.
         """
         keys, operators = (
-            self.front.gate(call.snapshot).console_keys(_address(call), call.headers),
-            self.front.operators,
+            self.front.doors.gate(call.snapshot).console_keys(_address(call), call.headers),
+            self.front.doors.operators,
         )
         right = next((key for key in keys if operators.recognise(offered, key) is True), keys[-1])
         if (checking := operators.check(call.client.peer, offered, right)) is not None:
@@ -110,21 +110,21 @@ class ConsoleRoutes:
     @app.route("/console/session", methods=("GET",), access=Access.CONSOLE)
     def prolong(self, call: Call) -> Answer:
         """Whether there is a session; it holds anew from now on."""
-        keys = self.front.gate(call.snapshot).console_keys(_address(call), call.headers)
-        secret = self.front.session(call.headers, call.snapshot, keys) or ""
-        return Answer({"status": "ok"}, 200, (*_PRIVATE, _cookie(call, self.front.sessions.begin(secret))))
+        keys = self.front.doors.gate(call.snapshot).console_keys(_address(call), call.headers)
+        secret = self.front.doors.session(call.headers, call.snapshot, keys) or ""
+        return Answer({"status": "ok"}, 200, (*_PRIVATE, _cookie(call, self.front.doors.sessions.begin(secret))))
 
     @app.route("/console/session", methods=("DELETE",), access=Access.CONSOLE)
     def leave(self, call: Call) -> Answer:
         """End it."""
-        self.front.sessions.end(cookie_of(call.headers.get("cookie", ""), cookie_name(call.snapshot.settings)))
+        self.front.doors.sessions.end(cookie_of(call.headers.get("cookie", ""), cookie_name(call.snapshot.settings)))
         return Answer({"status": "ok"}, 200, (*_PRIVATE, _cookie(call, "", "; Max-Age=0")))
 
     @app.route("/console/events", methods=("GET",), access=Access.CONSOLE)
     def events(self, call: Call) -> Deferred[None]:
         """Everything, and then what changes, as server-sent events: hello, frame, missed."""
         stream = EventStream(
-            call.request, self.feed.events, self.feed.reactor, lambda: self.front.has_session(call.request)
+            call.request, self.feed.events, self.feed.reactor, lambda: self.front.doors.has_session(call.request)
         )
         stream.begin(self.feed.whole())
         return stream.done

@@ -95,7 +95,7 @@ class RootResource(Resource):
     def _preflight(self, request: Request) -> bytes | None:
         """A browser's CORS preflight for an allowed origin; None for anything else."""
         headers = header_map(request)
-        gate = self._front.gate(self._front.snapshot)
+        gate = self._front.doors.gate(self._front.snapshot)
         origin = headers.get("origin")
         if origin is None or "access-control-request-method" not in headers or not gate.origin_allowed(origin):
             return None

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import parse_qs
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
 from cliproxy.errors import ErrorDetail, RequestFault
-from cliproxy.front.access import Access, AccessPolicy, Client, candidates
+from cliproxy.front.access import Access
 from cliproxy.front.admission import admitted
 from cliproxy.front.call import (
     UNDER_WAY,
@@ -31,13 +30,12 @@ from cliproxy.front.call import (
     header_map,
     query_map,
 )
+from cliproxy.front.doors import HEALTH, Doors
 from cliproxy.front.failures import dialect_of, error_body, error_headers
-from cliproxy.front.managed import EXPOSED, is_managed, present
-from cliproxy.front.operators import Operators
+from cliproxy.front.managed import is_managed, present
 from cliproxy.front.plain_request import PlainRequest
 from cliproxy.front.reply import HTTPReply
 from cliproxy.front.request import BoundedRequest
-from cliproxy.front.sessions import Sessions, cookie_of
 from cliproxy.front.wanted import Wanted
 from cliproxy.jsontypes import InvalidJSON, TooDeep, dumps
 from cliproxy.providers.inbound import Inbound
@@ -47,16 +45,8 @@ from cliproxy.relay.record import Record
 from cliproxy.relay.relay import Relay
 from cliproxy.routing.route import Route
 from cliproxy.routing.snapshot import Snapshot
-from cliproxy.settings.model import Settings
 from cliproxy.usage.allowances import Allowances
 from cliproxy.wire.escape import visible
-
-#: Methods that change nothing, for which a foreign ``Origin`` does no harm.
-SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-
-
-#: Asked every few seconds by whoever keeps the daemon alive.
-_HEALTH: Final = ("/healthz", "/readyz")
 
 
 class Routes(Klein):
@@ -104,28 +94,18 @@ class Front:
     relay: Relay
     new_id: Callable[[], str]
     now: Callable[[], float]
-    operators: Operators
+    doors: Doors
     allowances: Allowances = attrs.field(factory=Allowances)
-    sessions: Sessions = attrs.field(
-        default=attrs.Factory(lambda self: Sessions(self.now, self.new_id), takes_self=True)
-    )
     draining: bool = False
     passed: Callable[[Record], object] = _unread
     listen: Callable[[Exchange], object] | None = None
     refused: Callable[[Any, RequestFault], object] | None = None
-    _gate: tuple[Any, AccessPolicy] | None = None
     _log = Logger()
 
     @property
     def snapshot(self) -> Snapshot:
         """The configuration in force, with everything made from it."""
         return self.relay.snapshot
-
-    def gate(self, snapshot: Snapshot) -> AccessPolicy:
-        """The snapshot's doors; compiled once per snapshot."""
-        if self._gate is None or self._gate[0] is not snapshot:
-            self._gate = (snapshot, AccessPolicy(snapshot.settings, self.now))
-        return self._gate[1]
 
     def enter(
         self,
@@ -142,10 +122,13 @@ class Front:
         if access is Access.MANAGEMENT:
             present(request)
         try:
-            client = self._admit(request, access, snapshot, headers, query)
+            if self.draining and access is not Access.OPEN:
+                request.setHeader("Connection", "close")
+                raise RequestFault.bad("cliproxy is shutting down", status=503)
+            client = self.doors.admit(request, access, snapshot, headers, query)
             call = Call(request, call_id, client, snapshot, headers, query)
             request.caller = client  # for the access log
-            if access is Access.MANAGEMENT and (checked := self._check_operator(call)) is not None:
+            if access is Access.MANAGEMENT and (checked := self.doors.check_operator(call)) is not None:
                 return Deferred.fromCoroutine(self._finish(request, _after(checked, lambda: route(call, **arguments))))
             result = route(call, **arguments)
         except RequestFault as fault:
@@ -156,122 +139,13 @@ class Front:
             return result
         return Deferred.fromCoroutine(self._finish(request, result))
 
-    def knows(self, request: Any) -> bool:
-        """Whether a request of which only the head is there shows a right key, or none is needed."""
-        if is_owners(request):
-            return True
-        gate = self.gate(self.snapshot)
-        if isinstance(request, PlainRequest):
-            found = query_map(request)
-        else:  # twisted.web reads the target when the request is whole
-            query = parse_qs(request.channel.path.partition(b"?")[2], 1)
-            found = {
-                name.decode("latin-1"): values[0].decode("utf-8", "surrogateescape") for name, values in query.items()
-            }
-        shown = candidates(header_map(request), found)
-        known = gate.keyless or gate.key(shown) is not None
-        return known or self._shows_secret(request) or self.has_session(request)
-
-    def _admit(
-        self,
-        request: Any,
-        access: Access,
-        snapshot: Snapshot,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-    ) -> Client:
-        gate = self.gate(snapshot)
-        if self.draining and access is not Access.OPEN:
-            request.setHeader("Connection", "close")
-            raise RequestFault.bad("cliproxy is shutting down", status=503)
-        keyed = access in (Access.CLIENT_KEY, Access.MANAGEMENT, Access.CONSOLE)
-        if request.method not in SAFE_METHODS or "origin" in headers or (keyed and "sec-fetch-site" in headers):
-            origin = gate.check_origin(headers)
-            if origin is not None:
-                request.setHeader("Access-Control-Allow-Origin", origin)
-                request.setHeader("Vary", "Origin")
-                if access is Access.MANAGEMENT:
-                    request.setHeader("Access-Control-Expose-Headers", EXPOSED)
-        address = getattr(request.getClientAddress(), "host", "")  # a UNIX socket's peer has none
-        if access is Access.OPEN:
-            if not is_managed(request.path) and request.path.decode("latin-1") not in _HEALTH:
-                self.check_host(request)
-            return Client(gate.peer(address, headers))
-        if access is Access.OPTIONAL_KEY:
-            return gate.recognise(address, headers, candidates(headers, query))
-        if access is Access.MANAGEMENT:
-            return Client("unix" if is_owners(request) else gate.peer(address, headers))
-        if access in (Access.CONSOLE, Access.CONSOLE_DOOR):
-            keys = gate.console_keys(address, headers)
-            if access is Access.CONSOLE and self.session(headers, snapshot, keys) is None:
-                raise RequestFault.bad("the session is over: log in again", status=401)
-            return Client(gate.peer(address, headers))
-        return gate.admit(address, headers, candidates(headers, query))
-
-    def check_host(self, request: Any) -> None:
-        """For what needs no client key.
-
-        :raises RequestFault: 421 for a foreign ``Host``, unless a right key is shown all the same.
-        """
-        if not is_owners(request):
-            headers = header_map(request)
-            self.gate(self.snapshot).check_host(headers, candidates(headers, query_map(request)))
-
     def refuse_unknown(self, request: Any, fault: RequestFault) -> bytes | None:
         """:meth:`refuse` what is no route of ours; under a foreign name that is not even said."""
         try:
-            self.check_host(request)
+            self.doors.check_host(request)
         except RequestFault as foreign:
             fault = foreign
         return self.refuse(request, fault)
-
-    def session(self, headers: Mapping[str, str], snapshot: Snapshot, keys: Iterable[str]) -> str | None:
-        """The one of ``keys`` with which the caller's session of the console was begun; None without one."""
-        cookie = cookie_of(headers.get("cookie", ""), cookie_name(snapshot.settings))
-        return self.sessions.secret_of(cookie, keys) if cookie else None
-
-    def _check_operator(self, call: Call) -> Deferred[None] | None:
-        """Whether a caller that is not the owner of the UNIX socket may manage; a Deferred where that takes long to tell.
-
-        :raises RequestFault: it may not. So does the Deferred.
-        """
-        if is_owners(call.request):
-            return None
-        address = getattr(call.request.getClientAddress(), "host", "")
-        if getattr(call.request, "guess", None) is not None:  # it was counted when the head came
-            raise call.request.guess
-        self.operators.check_patience(call.client.peer)
-        offered, secret = self.gate(call.snapshot).offered_secret(address, call.headers)
-        return self.operators.check(call.client.peer, offered, secret)
-
-    def _shows_secret(self, request: Any) -> bool:
-        """Whether the management secret is shown where it belongs. Who shows another pays for it as at any route."""
-        if isinstance(request, PlainRequest) or request.channel is None or not is_managed(request.channel.path):
-            return False
-        address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
-        gate = self.gate(self.snapshot)
-        try:
-            offered, secret = gate.offered_secret(address, headers)
-        except RequestFault:
-            return False
-        if self.operators.recognise(offered, secret) is None:
-            return False
-        try:
-            self.operators.check(gate.peer(address, headers), offered, secret)
-        except RequestFault as fault:
-            request.guess = fault
-            return False
-        return True
-
-    def has_session(self, request: Any) -> bool:
-        """Whether its caller has a session of the console's now."""
-        address, headers = getattr(request.getClientAddress(), "host", ""), header_map(request)
-        snapshot = self.snapshot
-        try:
-            keys = self.gate(snapshot).console_keys(address, headers)
-        except RequestFault:
-            return False
-        return self.session(headers, snapshot, keys) is not None
 
     async def _finish(self, request: Any, result: Awaitable[Answer | None]) -> bytes | None:
         try:
@@ -367,7 +241,7 @@ class Front:
 
     def record(self, record: Record) -> None:
         """An answer that was no exchange. Health checks that go well are worth a line to those who debug."""
-        if record.path in _HEALTH and record.status == 200 and not self.relay.snapshot.settings.debug:
+        if record.path in HEALTH and record.status == 200 and not self.relay.snapshot.settings.debug:
             return
         self.relay.journal.write(record, more=self.relay.open > 0)
         if record.route:
@@ -410,11 +284,6 @@ class Front:
         return self.answer(request, Answer(error_body(dialect_of(request.path, header_map(request)), detail), 500))
 
 
-def cookie_name(settings: Settings) -> str:
-    """Cookies know no ports, and two daemons may be on one machine."""
-    return f"cliproxy-console-{settings.port}"
-
-
 async def _after(checked: Deferred[None], route: Callable[[], Result]) -> Answer | None:
     await checked
     result = route()
@@ -439,8 +308,3 @@ def _routing_failed(owner: Any, request: Any, failure: Failure) -> bytes | None:
 def _crashed(owner: Any, request: Any, failure: Failure) -> bytes | None:
     crash: Callable[[Request, Failure], bytes | None] = owner.front.crash
     return crash(request, failure)
-
-
-def is_owners(request: Any) -> bool:
-    """Whether it came by the control socket."""
-    return bool(getattr(request.channel, "owner", False))

@@ -15,6 +15,8 @@ from typing import Final
 
 import attrs
 
+from cliproxy.settings.model import Settings
+
 #: So long a session holds, in seconds. A page that is open has it prolonged.
 LASTS: Final = 12 * 3600
 #: Sessions that were ended before their time and are remembered for it.
@@ -74,3 +76,8 @@ def _code(secret: str, said: str) -> str:
 def _derived(secret: str) -> bytes:
     """Slow to compute, so that nobody guesses a secret from a cookie."""
     return hashlib.scrypt(secret.encode("utf-8", "surrogateescape"), salt=b"cliproxy console", n=2**13, r=8, p=1)
+
+
+def cookie_name(settings: Settings) -> str:
+    """Cookies know no ports, and two daemons may be on one machine."""
+    return f"cliproxy-console-{settings.port}"

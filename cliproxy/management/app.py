@@ -16,7 +16,8 @@ from cliproxy import __version__
 from cliproxy.errors import CliproxyError, RequestFault
 from cliproxy.failover.failover import Failover
 from cliproxy.front.call import Answer, Call
-from cliproxy.front.routes import Front, is_owners
+from cliproxy.front.doors import is_owners
+from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
 from cliproxy.management.config import object_of
 from cliproxy.management.explain import explanation
