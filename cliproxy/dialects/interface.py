@@ -148,6 +148,13 @@ class StreamedWhole(Protocol):
         """The whole answer as the vendor put it; None when it never came."""
 
 
+def say_model(body: JSONObject, model: str, stream: bool) -> None:
+    """Name the model in a body of a dialect that says it there, and whether to stream, where that is or was said."""
+    body["model"] = model
+    if stream or "stream" in body:
+        body["stream"] = stream
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Passthrough:
     """What is changed when client and upstream speak the same dialect (dialects.md 22): next to nothing.

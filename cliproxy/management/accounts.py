@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 import attrs
 
 from cliproxy.accounts.tokens import Tokens
-from cliproxy.errors import RequestFault
 from cliproxy.front.call import Answer, Call
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
-from cliproxy.management.config import object_of
+from cliproxy.management.config import indexed
 from cliproxy.management.registry import Managed
 from cliproxy.pool.pool import Pool
-from cliproxy.routing.credentials import auth_index
 from cliproxy.routing.snapshot import Snapshot
 
 
@@ -35,7 +33,7 @@ class AccountRoutes:
     @app.managed("accounts")
     def accounts(self, call: Call) -> Answer:
         """The accounts in use: when their tokens end, what keeps them from another, and what is left of their quotas."""
-        quotas = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
+        quotas = self._windows()
         return Answer(
             {
                 "accounts": [
@@ -54,18 +52,15 @@ class AccountRoutes:
     @app.managed("quota")
     def quota(self, call: Call) -> Answer:
         """What is left of the vendors' windows, as their answers last told."""
-        found = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
-        return Answer({"quota": [_of(label, each) for label, each in _labelled(call.snapshot, found)]})
+        return Answer({"quota": [_of(label, each) for label, each in _labelled(call.snapshot, self._windows())]})
 
     @app.managed("quota/fetch", "POST", v8="credentials/quota/fetch", body="application/json")
     def fetched(self, call: Call) -> Answer:
         """What is left of the windows of ``auth_index``, as the original's panel draws it. Nobody is asked for it."""
-        index = object_of(call).get("auth_index")
-        found = next((each for each in call.snapshot.credentials if auth_index(each) == index), None)
-        if found is None:
-            raise RequestFault.bad("there is no credential of this auth_index", status=404)
-        windows = quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
-        return Answer(_panel(windows.get(found.id, [])))
+        return Answer(_panel(self._windows().get(indexed(call).id, [])))
+
+    def _windows(self) -> dict[str, list[JSONObject]]:
+        return quota_states(self.pool, self.front.now() - self.seconds(), self.seconds())
 
 
 def _panel(windows: list[JSONObject]) -> JSONObject:

@@ -19,7 +19,7 @@ from cliproxy.front.call import Answer, Call
 from cliproxy.front.doors import is_owners
 from cliproxy.front.routes import Front
 from cliproxy.jsontypes import JSONObject
-from cliproxy.management.config import object_of
+from cliproxy.management.config import indexed
 from cliproxy.management.explain import explanation
 from cliproxy.management.openapi import document
 from cliproxy.management.registry import Entry, Managed, Parameter
@@ -85,14 +85,11 @@ class ManagementRoutes:
     @app.managed("reset-quota", "POST", v8="routing/cooldown/reset", body="application/json")
     def reset(self, call: Call) -> Answer:
         """Free one credential of its cool-downs, by ``auth_index``."""
-        index = object_of(call).get("auth_index")
-        found = next((each for each in call.snapshot.credentials if auth_index(each) == index), None)
-        if found is None:
-            raise RequestFault.bad("there is no credential of this auth_index", status=404)
+        found = indexed(call)
         cooling = self.failover.pool.cooldowns()
         models = [model for credential, model in cooling if credential == found.id]
         self.failover.clear(found.id, None)
-        return Answer({"status": "ok", "auth_index": index, "models": models})
+        return Answer({"status": "ok", "auth_index": auth_index(found), "models": models})
 
     @app.managed("explain", query=(_ASKED, Parameter("dialect", "the client's"), Parameter("client-key", "its key")))
     def explain(self, call: Call) -> Answer:

@@ -17,6 +17,7 @@ from cliproxy.management.registry import Managed, Parameter
 from cliproxy.routing.credentials import auth_index
 from cliproxy.settings.model import Settings
 from cliproxy.usage.ledger import Ledger
+from cliproxy.usage.queries import token_counts
 
 _MOST: Final = 10_000
 _COLUMNS: Final = (
@@ -98,20 +99,13 @@ def _untaken(cursor: Any, after: int, began: float, count: int) -> list[JSONObje
 
 
 def _record(row: JSONObject, indexes: dict[str, str], kinds: dict[str, str]) -> JSONObject:
-    given, output, reasoning, cached = (row[name] or 0 for name in ("input", "output", "reasoning", "cached"))
     path = _PATHS.get(row["dialect_in"], f"/v1beta/models/{row['asked']}")
     return {
         "timestamp": datetime.fromtimestamp(row["time"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "latency_ms": round(row["ms"]),
         "source": row["credential"],
         "auth_index": indexes.get(row["credential_id"], ""),
-        "tokens": {
-            "input_tokens": given,
-            "output_tokens": output,
-            "reasoning_tokens": reasoning,
-            "cached_tokens": cached,
-            "total_tokens": given + output,
-        },
+        "tokens": token_counts(row["input"], row["output"], row["reasoning"], row["cached"]),
         "failed": row["outcome"] != "ok",
         "provider": row["provider"],
         "model": row["model"] or row["asked"],

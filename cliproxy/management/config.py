@@ -17,6 +17,8 @@ from cliproxy.management.editing import Change, ConfigFile, Wish, tag_of
 from cliproxy.management.registry import Managed
 from cliproxy.management.shapes import setting, settings_shape
 from cliproxy.management.table import SCALARS, Scalar
+from cliproxy.routing.credential import Credential
+from cliproxy.routing.credentials import auth_index
 from cliproxy.routing.known_models import CATALOGUE
 
 WRITES: Final = ("PUT", "PATCH")
@@ -133,6 +135,18 @@ def object_of(call: Call) -> JSONObject:
     if not isinstance(body, dict):
         raise RequestFault.bad("invalid body")
     return body
+
+
+def indexed(call: Call) -> Credential:
+    """The credential that the body's ``auth_index`` names.
+
+    :raises RequestFault: 400 ``invalid body``; 404 where there is none.
+    """
+    index = object_of(call).get("auth_index")
+    for credential in call.snapshot.credentials:
+        if auth_index(credential) == index:
+            return credential
+    raise RequestFault.bad("there is no credential of this auth_index", status=404)
 
 
 def register(app: Managed, path: str, methods: tuple[str, ...], method: Callable[..., Any], entry: Any) -> None:

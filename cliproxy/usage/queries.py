@@ -119,19 +119,23 @@ def snapshot(cursor: Any, details: int = 5_000) -> JSONObject:
 
 
 def _detail(time: float, source: str, index: str, counts: list[Any], failed: bool) -> JSONObject:
-    given, output, reasoning, cached = (count or 0 for count in counts)
     return {
         "timestamp": _time(time),
         "source": source,
         "auth_index": index,
-        "tokens": {
-            "input_tokens": given,
-            "output_tokens": output,
-            "reasoning_tokens": reasoning,
-            "cached_tokens": cached,
-            "total_tokens": given + output,
-        },
+        "tokens": token_counts(*counts),
         "failed": failed,
+    }
+
+
+def token_counts(given: int | None, output: int | None, reasoning: int | None, cached: int | None) -> JSONObject:
+    """Counts in the original's words; what is not known is 0."""
+    return {
+        "input_tokens": given or 0,
+        "output_tokens": output or 0,
+        "reasoning_tokens": reasoning or 0,
+        "cached_tokens": cached or 0,
+        "total_tokens": (given or 0) + (output or 0),
     }
 
 

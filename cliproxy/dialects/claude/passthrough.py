@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from cliproxy.dialects import signatures
 from cliproxy.dialects.claude.signed import SLOT
-from cliproxy.dialects.interface import Passthrough
+from cliproxy.dialects.interface import Passthrough, say_model
 from cliproxy.jsontypes import JSON, JSONObject
 from cliproxy.shallow import look
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
     """See :attr:`Passthrough.edit_request <cliproxy.dialects.interface.Passthrough.edit_request>`."""
-    body["model"] = model
-    if stream or "stream" in body:
-        body["stream"] = stream
+    say_model(body, model, stream)
     repair(body)
 
 

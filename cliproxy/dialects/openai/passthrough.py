@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from cliproxy.dialects.interface import AnswerContext, Passthrough
+from cliproxy.dialects.interface import AnswerContext, Passthrough, say_model
 from cliproxy.jsontypes import JSONObject
 
 
 def edit_request(body: JSONObject, *, model: str, stream: bool) -> None:
     """See :attr:`Passthrough.edit_request <cliproxy.dialects.interface.Passthrough.edit_request>`.
     A stream is asked for its usage."""
-    body["model"] = model
-    if stream or "stream" in body:
-        body["stream"] = stream
+    say_model(body, model, stream)
     options = body.pop("stream_options", None)
     if stream:
         body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
